@@ -1,0 +1,1 @@
+"""The LangGraph graphs: what calls the stages in order, and remembers where it was."""

@@ -1,0 +1,179 @@
+"""The nodes of the wake graph that call tools: decide, permit, approve, act.
+
+Promise: a call is in the journal before it is made and is made at most once; what it gives back is journaled
+as untrusted. Knows nothing of which tools there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypedDict
+
+from ..memory.engine import Message, Role, Sampling, WakeEngine
+from ..memory.journal import Journal
+from ..memory.records import CallState
+from . import decision
+from .abc import Tool, ToolFailed, Where
+from .context import clip
+from .events import Asked, CallBegan, CallEnded
+from .evidence import pack
+from .running import Limits, Run
+
+QUESTION_TOKENS = 64
+SPARE_TOKENS = 16
+
+
+class Pending(TypedDict):
+    """A call on its way, as it stands in a checkpoint. `id` is the journal's, None without one."""
+
+    id: int | None
+    name: str
+    arguments: dict[str, Any]
+    asked: bool
+    approved: bool
+    broken: str
+
+
+class Calls:
+    """Decides on calls and makes them, for one graph."""
+
+    def __init__(self, journal: Journal, tools: Sequence[Tool], limits: Limits, top_k: int) -> None:
+        self.tools = {tool.name: tool for tool in tools}
+        self._journal = journal
+        self._limits = limits
+        self._top_k = top_k
+        self._granted: set[tuple[str, str]] = set()
+
+    @property
+    def result_tokens(self) -> int:
+        """What the longest result may take."""
+        return max((tool.result_tokens for tool in self.tools.values()), default=0)
+
+    @property
+    def need_approval(self) -> bool:
+        """Whether any tool's calls may have to be asked for."""
+        return any(tool.approval != "never" for tool in self.tools.values())
+
+    def instruction(self, engine: WakeEngine, question: str) -> str:
+        """What the model is told when it has to decide."""
+        shown = clip(question, QUESTION_TOKENS, engine.count)
+        return decision.instruction(list(self.tools.values()), shown)
+
+    def decide(
+        self, engine: WakeEngine, run: Run, messages: Sequence[Message], made: Sequence[Mapping[str, Any]]
+    ) -> tuple[Pending | None, bytes | None]:
+        """The call the model wants, and the tokens it said so with; none for one that was `made` before."""
+        turn, tools = run.turn, list(self.tools.values())
+        *before, last = messages
+        words = self.instruction(engine, turn.text)
+        asked = [*before, Message(last.role, f"{last.content}\n\n{words}")]
+        room = engine.context_tokens - engine.count_messages(asked)
+        sampling = Sampling(
+            max_tokens=max(1, min(run.tokens_left(self._limits.call_tokens), room)),
+            json_schema=decision.schema(tools),
+            top_logprobs=self._top_k,
+        )
+        answer = engine.complete(asked, sampling, adapters=turn.adapters, cancelled=run.stopped)
+        run.spent_tokens += len(answer.tokens)
+        if answer.finish == "cancelled":
+            return None, None
+        call = decision.read(answer.text, tools)
+        again = call is not None and any(
+            (call.name, call.arguments) == (each["name"], each["arguments"]) for each in made
+        )
+        if call is None or again:  # the same again would bring nothing new
+            return None, None
+        pending = Pending(
+            id=None,
+            name=call.name,
+            arguments=dict(call.arguments),
+            asked=self._must_ask(turn.session_id, self.tools[call.name]) and not call.broken,
+            approved=False,
+            broken=call.broken,
+        )
+        return pending, pack(answer.tokens) if self._top_k else None
+
+    def permit(self, run: Run, reply_to: int | None, pending: Pending, evidence: bytes | None) -> Pending:
+        """Journal the call: as being made, or as waiting to be allowed."""
+        session = run.turn.session_id
+        if session is None or reply_to is None:
+            return pending
+        call = self._journal.begin_tool_call(
+            session,
+            reply_to,
+            pending["name"],
+            pending["arguments"],
+            asked=pending["asked"],
+            evidence=evidence,
+        )
+        return {**pending, "id": call.id}
+
+    def approve(self, run: Run, pending: Pending) -> Pending:
+        """Ask the owner, by an interrupt of the graph; where there is nobody to ask, the answer is no."""
+        turn = run.turn
+        allowed = False
+        answered = pending["id"] is not None and pending["id"] == run.answered
+        if answered or turn.approve is not None or turn.wait:
+            from langgraph.types import interrupt
+
+            question = {name: pending[name] for name in ("id", "name", "arguments")}
+            allowed = bool(interrupt(question))
+        if allowed and turn.session_id is not None:
+            self._granted.add((turn.session_id, pending["name"]))
+        return {**pending, "approved": allowed}
+
+    def act(self, engine: WakeEngine, run: Run, pending: Pending, turn_id: int | None) -> str:
+        """Make the call, unless it was refused or broke off; returns what the model is told of it."""
+        tool = self.tools[pending["name"]]
+        state: CallState = "failed"
+        if pending["asked"] and not pending["approved"]:
+            result, state = f"{tool.name} was not called: its owner did not allow it", "refused"
+        elif pending["broken"]:
+            why = "broke off" if pending["broken"] == "cut" else "does not fit what the tool takes"
+            result = f"{tool.name} was not called: the call {why}"
+        else:
+            result, state = self._made(run, tool, pending, turn_id)
+        result = clip(result, tool.result_tokens - SPARE_TOKENS, engine.count)
+        if pending["id"] is not None:
+            self._journal.end_tool_call(pending["id"], result, state)
+        run.tell(CallEnded(pending["id"], tool.name, state, result))
+        return result
+
+    def _made(
+        self, run: Run, tool: Tool, pending: Pending, turn_id: int | None
+    ) -> tuple[str, Literal["done", "failed"]]:
+        id = pending["id"]
+        if id is not None and pending["asked"]:
+            self._journal.run_tool_call(id)
+        run.tell(CallBegan(id, tool.name, pending["arguments"]))
+        where = Where(run.turn.session_id, turn_id, pending["approved"])
+        try:
+            return tool.call_in(pending["arguments"], where), "done"
+        except ToolFailed as failure:
+            return f"{tool.name} failed: {failure}", "failed"
+        except BaseException:
+            if id is not None:
+                self._journal.end_tool_call(id, "the turn was stopped while this call was made", "lost")
+            raise
+
+    def _must_ask(self, session: str | None, tool: Tool) -> bool:
+        if tool.approval == "ask" and session is not None:
+            return (session, tool.name) not in self._granted
+        return tool.approval != "never"
+
+
+def asked_of(value: Mapping[str, Any]) -> Asked:
+    """What an interrupt asks."""
+    return Asked(value["id"], value["name"], value["arguments"])
+
+
+def with_result(messages: list[Message], result: str, takes_tools: bool) -> list[Message]:
+    """As a message of the tool's; within the user's where the base's chat template knows no tools.
+
+    Only the result is shown: a small base shown its own call as JSON goes on in JSON.
+    """
+    if takes_tools:
+        return [*messages, Message("tool", result)]
+    *before, last = messages
+    role: Role = last.role
+    return [*before, Message(role, f"{last.content}\n\n{result}")]

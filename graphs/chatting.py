@@ -1,0 +1,156 @@
+"""Answers a chat request on a wake engine: decides on a function, or says something, piece by piece.
+
+Promise: a call that is given is of an offered function, and its arguments fit the function's parameters; the
+text fits the schema that was asked for. Nothing is journaled here.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
+
+from ..memory.engine import Completion, Message, Mount, Role, Token, WakeEngine
+from ..memory.errors import ContextOverflow, EngineError
+from ..memory.grammar.constraint import constraint
+from .chat import ChatAnswer, ChatFinish, ChatRequest, FunctionCall
+from .chat_prompt import already_made, call_schema, deciding, fitted, plain, read_call, with_aside
+from .context import LOOP_WINDOW, looping
+
+_SPARE_TOKENS = 16
+_LEAST_ANSWER_TOKENS = 8
+
+
+@dataclass(frozen=True)
+class Chatting:
+    """How a request is answered: on which engine, with which adapters (as in WakeEngine.stream).
+
+    `aside` is what was recalled for it. `drop_oldest` lets go of the oldest messages where the context is
+    full; otherwise that is ContextOverflow.
+    """
+
+    engine: WakeEngine
+    adapters: Sequence[Mount] | None = None
+    aside: str = ""
+    drop_oldest: bool = True
+    cancelled: Callable[[], bool] = lambda: False
+
+    def run(self, request: ChatRequest) -> Generator[Token | FunctionCall, None, ChatAnswer]:
+        """Tokens of the text as they come, or one call; returns the whole.
+
+        Raises EngineError, ContextOverflow, and BadInput for a schema that cannot be used.
+        """
+        messages = self._shown(request)
+        if request.functions and request.choice != "none":
+            decided = self._decide(request, messages)
+            call = self._call_in(decided, request)
+            if call is not None or decided.finish == "cancelled":
+                if call is not None:
+                    yield call
+                return _answered(decided, "", (call,) if call else (), "tool_calls" if call else "cancelled")
+        return (yield from self._say(request, messages))
+
+    def _shown(self, request: ChatRequest) -> list[Message]:
+        messages = plain(request.messages, takes_tools(self.engine))
+        late = _takes(self.engine, "system", "user", "assistant", "system", "user")
+        whole = with_aside(messages, self.aside, late=late)
+        if not self.drop_oldest:
+            return whole
+        spare = min(request.sampling.max_tokens, self.engine.context_tokens // 4) + _SPARE_TOKENS
+        if request.functions and request.choice != "none":
+            spare += self.engine.count(deciding([Message("user", "")], request)[0].content)
+        room = self.engine.context_tokens - spare
+        count = self.engine.count_messages
+        aside = max(0, count(whole) - count(messages))
+        return with_aside(fitted(messages, room - aside, count), self.aside, late=late)
+
+    def _decide(self, request: ChatRequest, messages: list[Message]) -> Completion:
+        asked = deciding(messages, request)
+        room = self._room(asked)
+        # The sampling's own limits are for what is said: a call that is cut off is none.
+        sampling = replace(
+            request.sampling,
+            max_tokens=min(room, max(1024, request.sampling.max_tokens)),
+            json_schema=call_schema(request),
+            grammar=None,
+            stop=(),
+            repeat_penalty=1.0,
+        )
+        return self.engine.complete(asked, sampling, adapters=self.adapters, cancelled=self.cancelled)
+
+    def _call_in(self, decided: Completion, request: ChatRequest) -> FunctionCall | None:
+        text = decided.text
+        if decided.finish == "length":
+            text = constraint(call_schema(request)).settled(text).text  # closed where it was cut off
+        found = read_call(text)
+        if found is None:
+            if request.choice != "auto" and decided.finish != "cancelled":
+                raise EngineError("the arguments of the function that must be called do not fit the context")
+            return None
+        name, arguments = found
+        if request.choice == "auto" and already_made(name, arguments, request.messages):
+            return None
+        return FunctionCall(f"call_{secrets.token_hex(12)}", name, arguments)
+
+    def _say(
+        self, request: ChatRequest, messages: list[Message]
+    ) -> Generator[Token | FunctionCall, None, ChatAnswer]:
+        said: list[Token] = []
+
+        def enough() -> bool:
+            return self.cancelled() or looping([token.id for token in said[-LOOP_WINDOW:]])
+
+        sampling = request.sampling
+        sampling = replace(sampling, max_tokens=min(sampling.max_tokens, self._room(messages)))
+        if sampling.json_schema is not None or sampling.grammar is not None:
+            enough = self.cancelled  # JSON that ends midway is of no use
+        with self.engine.stream(messages, sampling, adapters=self.adapters, cancelled=enough) as answer:
+            for token in answer:
+                said.append(token)
+                yield token
+            completion = answer.completion
+        finish: ChatFinish = completion.finish
+        if finish == "cancelled" and not self.cancelled():
+            finish = "stop"
+        text = completion.text
+        if sampling.json_schema is not None and finish == "length":
+            text = constraint(sampling.json_schema).settled(text).text  # closed where it was cut off
+            if said and text.startswith(completion.text) and text != completion.text:
+                yield Token(said[-1].id, text[len(completion.text) :], 0.0)  # no token of the model's own
+        return _answered(completion, text, (), finish)
+
+    def _room(self, messages: Sequence[Message]) -> int:
+        """Tokens left for an answer. ContextOverflow when it is next to nothing."""
+        needed = self.engine.count_messages(messages)
+        room = self.engine.context_tokens - needed
+        if room < _LEAST_ANSWER_TOKENS:
+            raise ContextOverflow(needed + _LEAST_ANSWER_TOKENS, self.engine.context_tokens)
+        return room
+
+
+def takes_tools(engine: WakeEngine) -> bool:
+    """Whether the base's chat template takes a tool's message after a user's."""
+    return _takes(engine, "system", "user", "tool")
+
+
+def _takes(engine: WakeEngine, *roles: Role) -> bool:
+    try:
+        engine.render([Message(role, "x") for role in roles])
+    except EngineError:
+        return False
+    return True
+
+
+def _answered(
+    completion: Completion, text: str, calls: tuple[FunctionCall, ...], finish: ChatFinish
+) -> ChatAnswer:
+    return ChatAnswer(
+        text=text,
+        calls=calls,
+        finish=finish,
+        tokens=completion.tokens,
+        prompt_tokens=completion.prompt_tokens,
+        reused_tokens=completion.reused_tokens,
+        generated_tokens=len(completion.tokens),
+        adapter=completion.adapters[-1] if completion.adapters else None,
+    )

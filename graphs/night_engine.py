@@ -1,0 +1,116 @@
+"""The wake engine as a night uses it: an answer that a turn comes upon is dropped, and asked for again later.
+
+Promise: a turn waits for one token of an answer of the night's at most, and the night gets whole answers.
+Knows engines and who has the right of way; nothing of stages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..memory.engine import GREEDY, Completion, Message, Mount, Sampling, Stream, WakeEngine
+from ..sleep.right_of_way import RightOfWay
+
+
+class NightEngine(WakeEngine):
+    """`engine`, used only while `way` is free. `between_turns` is entered to change what it serves with.
+
+    Every call that computes may raise NightStopped.
+    """
+
+    def __init__(
+        self,
+        engine: WakeEngine,
+        way: RightOfWay,
+        between_turns: Callable[[], AbstractContextManager[object]],
+    ) -> None:
+        self._engine, self._way, self._between_turns = engine, way, between_turns
+
+    @property
+    def context_tokens(self) -> int:
+        return self._engine.context_tokens
+
+    @property
+    def mounted(self) -> tuple[Mount, ...]:
+        return self._engine.mounted
+
+    def mount(self, mounts: Sequence[Mount]) -> None:
+        with self._between_turns():  # a turn has one stack from its first token to its last
+            self._engine.mount(mounts)
+
+    def complete(
+        self,
+        messages: Sequence[Message],
+        sampling: Sampling = GREEDY,
+        *,
+        adapters: Sequence[Mount] | None = None,
+        prefill: str = "",
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Completion:
+        given_up = cancelled or _never
+
+        def enough() -> bool:
+            return self._way.held or given_up()
+
+        while True:
+            self._way.wait()
+            done = self._engine.complete(
+                messages, sampling, adapters=adapters, prefill=prefill, cancelled=enough
+            )
+            if done.finish != "cancelled" or given_up():
+                return done
+
+    def stream(
+        self,
+        messages: Sequence[Message],
+        sampling: Sampling = GREEDY,
+        *,
+        adapters: Sequence[Mount] | None = None,
+        prefill: str = "",
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Stream:
+        """As the engine's own: tokens that were shown cannot be taken back, so a turn waits for them."""
+        self._way.wait()
+        return self._engine.stream(
+            messages, sampling, adapters=adapters, prefill=prefill, cancelled=cancelled
+        )
+
+    def render(self, messages: Sequence[Message], add_generation_prompt: bool = True) -> str:
+        return self._engine.render(messages, add_generation_prompt)
+
+    def render_tokens(
+        self, messages: Sequence[Message], add_generation_prompt: bool = True, prefill: str = ""
+    ) -> list[int]:
+        return self._engine.render_tokens(messages, add_generation_prompt, prefill)
+
+    def tokenize(self, text: str, special: bool = True) -> list[int]:
+        return self._engine.tokenize(text, special)
+
+    def piece(self, token_id: int) -> bytes:
+        return self._engine.piece(token_id)
+
+    def count(self, text: str) -> int:
+        return self._engine.count(text)
+
+    def logits(
+        self, token_ids: Sequence[int], *, adapters: Sequence[Mount] | None = None
+    ) -> NDArray[np.float32]:
+        self._way.wait()
+        return self._engine.logits(token_ids, adapters=adapters)
+
+    def score(
+        self, messages: Sequence[Message], answer: str, *, adapters: Sequence[Mount] | None = None
+    ) -> tuple[float, ...]:
+        self._way.wait()
+        return self._engine.score(messages, answer, adapters=adapters)
+
+    def close(self) -> None:
+        self._engine.close()
+
+
+def _never() -> bool:
+    return False

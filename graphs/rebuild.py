@@ -1,0 +1,84 @@
+"""The weights made anew without what was forgotten: which adapters hold it, and where to begin again.
+
+Promise: an adapter that listed a forgotten memory, or that was trained on from one which did, is never begun
+from. Knows the registry and tombstones; training is the night's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ..memory.adapters import BARE_BASE, Manifest, Registry
+from ..memory.durable import discard_folder, storage_faults
+from ..memory.errors import AdapterError
+from ..memory.records import Memory, Tombstone
+
+_LEAVING = ".incoming-forgotten-"
+
+
+def holding(registry: Registry, forgotten: Iterable[str]) -> set[str]:
+    """Ids of the adapters whose weights learnt any of these memories, or grew from such weights."""
+    gone = set(forgotten)
+    manifests = registry.adapters()
+    tainted = {m.id for m in manifests if any(memory.id in gone for memory in m.memories)}
+    while more := {m.id for m in manifests if m.parent in tainted and m.id not in tainted}:
+        tainted |= more
+    return tainted
+
+
+def pending(tombstones: Sequence[Tombstone]) -> list[str]:
+    """Ids of what some weights may still hold."""
+    return [stone.id for stone in tombstones if stone.rebuilt_at is None]
+
+
+def clean_start(registry: Registry, forgotten: Iterable[str]) -> tuple[bool, Manifest | None]:
+    """(whether what is served holds the forgotten, the newest version before it that may serve; None: base).
+
+    The versions are those the served adapter grew from, one from the other.
+    """
+    tainted = holding(registry, forgotten)
+    at = registry.head()
+    if at is None or at.id not in tainted:
+        return False, at
+    while at is not None and (at.id in tainted or not _may_serve(registry, at.id)):
+        at = _parent(registry, at)
+    return True, at
+
+
+def _parent(registry: Registry, manifest: Manifest) -> Manifest | None:
+    try:
+        return registry.get(manifest.parent) if manifest.parent else None
+    except AdapterError:
+        return None
+
+
+def _may_serve(registry: Registry, id: str) -> bool:
+    try:
+        registry.verify(id)
+        exam = registry.exam(id)
+    except AdapterError:
+        return False
+    return bool(exam and exam.get("passed") is True)
+
+
+def to_relearn(memories: Sequence[Memory], start: Manifest | None) -> list[str]:
+    """Consolidated memories that the version to begin from does not hold."""
+    held = {memory.id for memory in start.memories} if start else set()
+    return [memory.id for memory in memories if memory.state == "consolidated" and memory.id not in held]
+
+
+def fall_back(registry: Registry, start: Manifest | None) -> None:
+    """Serve the version before: nothing better came of the night, and the forgotten may not be served."""
+    registry.rollback(start.id if start else BARE_BASE)
+
+
+def remove_holders(registry: Registry, forgotten: Iterable[str]) -> list[str]:
+    """Delete the adapters that hold the forgotten, all but the one served; returns their ids."""
+    head = registry.head()
+    ids = sorted(holding(registry, forgotten) - ({head.id} if head else set()))
+    with storage_faults(registry.root):
+        for id in ids:
+            leaving = registry.root / f"{_LEAVING}{id}"
+            (registry.root / id).rename(leaving)  # at once, or a kill would leave half an adapter by its name
+            discard_folder(leaving)
+    return ids

@@ -1,0 +1,92 @@
+"""One turn while it is taken: what it was asked with, what it may still spend, and what it made so far.
+
+Promise: holds what must not, or cannot, stand in a checkpoint. Knows nothing of the graph's nodes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from ..memory.engine import Completion, Mount, Token
+from .events import Approve, OnEvent, WakeEvent
+
+
+def _say_nothing(piece: str) -> None:
+    pass
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one turn may take: calls made, seconds, and tokens generated, those of one call among them."""
+
+    max_steps: int = 3
+    timeout_s: float = 300.0
+    tokens: int = 4096
+    call_tokens: int = 512
+
+
+@dataclass(frozen=True)
+class WakeTurn:
+    """One turn to take. Without a `session_id` nothing is journaled and the context is empty.
+
+    `variation` above 0 asks for another answer than the likeliest, a different one for each number.
+    `adapters` is as in WakeEngine.stream; `emit` is given the answer's pieces as they come, `on_event` all
+    that happens; `cancelled` is asked before each token. `approve` says whether a call may be made; without
+    it such calls are refused, or, with `wait`, the turn ends there and waits for WakeGraph.resume.
+    """
+
+    text: str
+    session_id: str | None = None
+    recall: bool = True
+    tools: bool = True
+    variation: int = 0
+    adapters: Sequence[Mount] | None = None
+    emit: Callable[[str], None] = _say_nothing
+    cancelled: Callable[[], bool] = _never
+    on_event: OnEvent | None = None
+    approve: Approve | None = None
+    wait: bool = False
+
+
+@dataclass
+class Run:
+    """The state of a turn that lives in memory alone."""
+
+    turn: WakeTurn
+    limits: Limits
+    began: float = field(default_factory=time.perf_counter)
+    said: list[Token] = field(default_factory=list)
+    spent_tokens: int = 0
+    completion: Completion | None = None
+    answered: int | None = None
+    """The id of the call whose yes or no the turn goes on with."""
+
+    def tell(self, event: WakeEvent) -> None:
+        """Lets whoever watches know."""
+        if self.turn.on_event is not None:
+            self.turn.on_event(event)
+
+    def seconds(self) -> float:
+        """Since the engine was open."""
+        return time.perf_counter() - self.began
+
+    def over(self) -> bool:
+        """Whether the turn's time is up."""
+        return self.seconds() > self.limits.timeout_s
+
+    def stopped(self) -> bool:
+        """Whether the turn is to go no further."""
+        return self.turn.cancelled() or self.over()
+
+    def tokens_left(self, wanted: int) -> int:
+        """Of `wanted` tokens, how many the turn may still generate; at least a few, to end in words."""
+        return max(min(wanted, _LAST_WORDS), min(wanted, self.limits.tokens - self.spent_tokens))
+
+
+_LAST_WORDS = 16

@@ -1,0 +1,369 @@
+"""The stages of a night as the graph runs them: each reads the state, does one thing, returns what it found.
+
+Promise: a stage that is killed can be run again and ends the same. What the stages do stands in `sleep/`;
+here they are given their inputs and their results are kept.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from importlib import metadata
+from typing import Any
+
+from ..memory.durable import write_atomic
+from ..memory.gguf_file import read_header
+from ..memory.manifest import Manifest, ManifestMemory
+from ..memory.records import ExamAnswer, Memory
+from ..memory.records import NightState as NightEnd
+from ..sleep import exam as examination
+from ..sleep import replay
+from ..sleep.anchors import anchors
+from ..sleep.asking import ways_to_ask
+from ..sleep.compact import Scribe, compact
+from ..sleep.export import Geometry, geometry_of, write_adapter
+from ..sleep.filter import Rules, filter_candidates, standing
+from ..sleep.forgetting import refusal
+from ..sleep.harvest import HarvestedTurn, harvest
+from ..sleep.records import Candidate
+from ..sleep.roles import role_folder, role_mount
+from .night import NightState, Stage
+from .rebuild import clean_start, fall_back, pending, remove_holders, to_relearn
+
+_VERSIONED = ("torch", "transformers", "llama-cpp-python", "gguf", "dormouse")
+
+
+def _geometry(stage: Stage) -> Geometry:
+    return geometry_of(read_header(stage.context.base.path, stage.context.base.source).metadata)
+
+
+def _scribe(stage: Stage) -> Scribe:
+    context = stage.context
+    return Scribe(context.engine, role_mount(context.base, _geometry(stage), context.cache))
+
+
+def run_harvest(stage: Stage, state: NightState) -> NightState:
+    if stage.context.only_rebuild:
+        return {"turns": []}
+    return {"turns": [asdict(turn) for turn in harvest(stage.context.journal)]}
+
+
+def run_compact(stage: Stage, state: NightState) -> NightState:
+    turns = [HarvestedTurn(**turn) for turn in state["turns"]]
+    found = compact(
+        turns,
+        _scribe(stage),
+        stage.context.settings.compact,
+        lambda done, total: stage.progress(done, total, f"turn {done} of {total}"),
+    )
+    return {"candidates": [asdict(candidate) for candidate in found]}
+
+
+def run_filter(stage: Stage, state: NightState) -> NightState:
+    """Admits what holds; admitted memories that no night has taught yet are tonight's work too."""
+    journal = stage.context.journal
+    stones = journal.tombstones()
+    known = [
+        m
+        for m in journal.memories()
+        if m.state in ("admitted", "consolidated") and m.night_id != state["night"]
+    ]
+    outcome = filter_candidates(
+        [Candidate(**row) for row in state["candidates"]],
+        known,
+        Rules(
+            stage.context.settings.compact,
+            stage.context.verifiers,
+            {turn["id"]: turn["content"] for turn in state["turns"]},
+            stage.context.settings.filter.train_secrets,
+            refusal(stones),
+        ),
+        state["night"],
+        datetime.now(UTC),
+    )
+    journal.put_memories(outcome.admitted)
+    journal.record_verdicts(state["night"], outcome.verdicts)
+    kept, superseded = standing([*known, *outcome.admitted])
+    tonight = [memory.id for memory in kept if memory.state == "admitted"]
+    rebuild, start = clean_start(stage.context.registry, pending(stones))
+    if rebuild:
+        tonight = [*to_relearn(kept, start), *tonight]
+    rejected = [asdict(rejection) for rejection in outcome.rejected]
+    return {
+        "memories": tonight,
+        "superseded": superseded,
+        "rejected": rejected,
+        "admitted": len(outcome.admitted),
+        "rebuild": rebuild,
+        "start": start.id if start else None,
+    }
+
+
+def _memories(stage: Stage, state: NightState) -> tuple[list[Memory], list[Memory]]:
+    """Tonight's memories, and consolidated ones that still hold."""
+    everything = stage.context.journal.memories()
+    new = [memory for memory in everything if memory.id in set(state["memories"])]
+    gone = set(state["superseded"]) | set(state["memories"])
+    old = [memory for memory in everything if memory.state == "consolidated" and memory.id not in gone]
+    return new, old
+
+
+def _with_questions(stage: Stage, state: NightState, new: list[Memory]) -> list[Memory]:
+    """Tonight's memories with the questions that ask for them; those that had none are kept with theirs."""
+    writer, asked = _scribe(stage), []
+    for number, memory in enumerate(new):
+        if not memory.asked:
+            memory = replace(memory, asked=ways_to_ask(writer, stage.context.persona, memory))
+            stage.context.journal.put_memories([memory])
+        asked.append(memory)
+        stage.progress(number + 1, len(new), f"questions for memory {number + 1} of {len(new)}")
+    return asked
+
+
+def run_replay(stage: Stage, state: NightState) -> NightState:
+    """Writes the night's training set, readable and in tokens, into the night's folder."""
+    from ..memory.training_copy import training_copy
+    from ..sleep import worker
+
+    context, folder = stage.context, stage.folder(state)
+    replay_settings, training = context.settings.replay, context.settings.training
+    anchored = anchors(
+        context.engine,
+        context.persona,
+        replay.anchor_prompts(),
+        replay_settings,
+        context.base.sha256,
+        context.base.folder(context.cache),
+        lambda done, total: stage.progress(done, total, f"anchor {done} of {total}"),
+        shipped=role_folder(context.base),
+    )
+    new, old = _memories(stage, state)
+    new = _with_questions(stage, state, new)
+    chosen = replay.training_set(new, old, replay_settings, context.exam, context.seed)
+    examples = replay.tokenised(chosen, anchored, context.engine, context.persona)
+    job_folder = folder / "job"
+    shutil.rmtree(job_folder, ignore_errors=True)
+    lora = context.settings.lora
+    job = worker.Job(
+        model=str(training_copy(context.base, context.cache)),
+        start_from=_start_from(stage, state),
+        rank=lora.rank,
+        alpha=lora.alpha,
+        first_layer=lora.first_layer,
+        learning_rate=training.learning_rate,
+        epochs=training.epochs,
+        tokens_per_step=training.tokens_per_step,
+        warmup_share=training.warmup_share,
+        weight_decay=training.weight_decay,
+        anchor_weight=training.anchor_weight,
+        max_grad_norm=training.max_grad_norm,
+        seed=context.seed,
+        threads=training.threads or _cores(),
+        nice=training.nice,
+        time_limit_s=_seconds(context.settings.budget.training_min),
+        memory_limit_bytes=int(_memory_bytes() * context.settings.budget.memory_share),
+    )
+    worker.write_job(job_folder, job, examples)
+    lines = [json.dumps(asdict(exchange), ensure_ascii=False) + "\n" for exchange in chosen.exchanges]
+    write_atomic(folder / "training.jsonl", "".join(lines).encode("utf-8", "surrogatepass"))
+    return {"training_sha256": chosen.sha256, "probes": [asdict(probe) for probe in chosen.probes]}
+
+
+def _start(stage: Stage, state: NightState) -> Manifest | None:
+    """The version this night goes on from: the one served, or the one before what was forgotten."""
+    registry = stage.context.registry
+    if "start" not in state:  # begun by an earlier version of this program
+        return registry.head()
+    return registry.get(state["start"]) if state["start"] else None
+
+
+def _cores() -> int:
+    import psutil
+
+    return psutil.cpu_count(logical=False) or 1
+
+
+def _memory_bytes() -> int:
+    import psutil
+
+    return int(psutil.virtual_memory().total)
+
+
+def _seconds(minutes: float | None) -> float | None:
+    return None if minutes is None else 60.0 * minutes
+
+
+def _start_from(stage: Stage, state: NightState) -> str | None:
+    """The weights training starts from: the version to go on from, else the role adapter; None if unlike."""
+    context = stage.context
+    start = _start(stage, state)
+    folder = context.registry.root / start.id / "peft" if start else role_folder(context.base)
+    if folder is None:
+        return None
+    config = json.loads((folder / "adapter_config.json").read_text())
+    lora = context.settings.lora
+    first = min(config.get("layers_to_transform") or [0])
+    same = (config["r"], config["lora_alpha"], first) == (lora.rank, lora.alpha, lora.first_layer)
+    return str(folder) if same else None
+
+
+def run_consolidate(stage: Stage, state: NightState) -> NightState:
+    from ..sleep.consolidate import consolidate
+
+    def report(record: dict[str, Any]) -> None:
+        if "step" in record:
+            speed = record["tokens"] / max(record["seconds"], 1e-9)
+            stage.progress(
+                record["step"], record["steps"], f"loss {record['loss']:.3f}, {speed:.0f} tokens/s"
+            )
+
+    return {"training": consolidate(stage.folder(state) / "job", report, stage.context.way)}
+
+
+def run_export(stage: Stage, state: NightState) -> NightState:
+    """Writes the GGUF adapter and takes it into the registry; it does not serve yet."""
+    from safetensors.numpy import load_file
+
+    context, folder = stage.context, stage.folder(state)
+    build = folder / "build"
+    shutil.rmtree(build, ignore_errors=True)
+    shutil.copytree(folder / "job" / "peft", build / "peft")
+    geometry = _geometry(stage)
+    tensors = load_file(str(build / "peft" / "adapter_model.safetensors"))
+    lora = context.settings.lora
+    write_adapter(
+        tensors, geometry, lora.alpha, build / "adapter.gguf", file_type=lora.file_type, name=state["night"]
+    )
+    start = _start(stage, state)
+    new, old = _memories(stage, state)
+    manifest = Manifest(
+        created_at=datetime.now(UTC),
+        parent=start.id if start else None,
+        base_sha256=context.base.sha256,
+        architecture=geometry.architecture,
+        rank=lora.rank,
+        memories=tuple(ManifestMemory(id=memory.id, statement=memory.statement) for memory in (*old, *new)),
+        training_set_sha256=state["training_sha256"],
+        settings=_settings_in_force(stage),
+        seed=context.seed,
+        timings=state.get("seconds", {}),
+        versions={name: _version(name) for name in _VERSIONED},
+    )
+    added = context.registry.add(build, manifest)
+    shutil.rmtree(build, ignore_errors=True)
+    return {"adapter": added.id}
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed, run from its source"
+
+
+def _settings_in_force(stage: Stage) -> dict[str, Any]:
+    context = stage.context
+    return {
+        "sleep": context.settings.model_dump(),
+        "exam": context.exam.model_dump(),
+        "persona": context.persona,
+        "model": context.base.source,
+    }
+
+
+def run_exam(stage: Stage, state: NightState) -> NightState:
+    context, adapter = stage.context, state["adapter"]
+    examiner = examination.Examiner(context.engine, context.persona, (context.registry.mount(adapter),))
+    skills = examination.skills_of_base(context.engine, context.persona, context.exam.skill_questions)
+    record = examination.hold(
+        examiner,
+        [replay.Probe(**probe) for probe in state["probes"]],
+        skills,
+        context.exam,
+        lambda done, total: stage.progress(done, total, f"question {done} of {total}"),
+    )
+    context.registry.record_exam(adapter, record)
+    answers = [
+        ExamAnswer(
+            night_id=state["night"],
+            adapter=adapter,
+            item_id=item["id"],
+            kind=item["kind"],
+            question=item["question"],
+            answer=item["answer"],
+            passed=item["passed"],
+        )
+        for item in record["items"]
+    ]
+    context.journal.record_exam_answers(state["night"], adapter, answers)
+    return {
+        "exam": record,
+        "reasons": record["reasons"],
+        "status": "published" if record["passed"] else "rejected",
+    }
+
+
+def run_publish(stage: Stage, state: NightState) -> NightState:
+    stage.context.registry.publish(state["adapter"])
+    return {}
+
+
+def run_reload(stage: Stage, state: NightState) -> NightState:
+    stage.context.engine.mount((stage.context.registry.mount(state["adapter"]),))
+    return {}
+
+
+def run_close(stage: Stage, state: NightState) -> NightState:
+    """Clears the training folder and ends the night in the journal.
+
+    The end comes last: until it is written the night counts as running, and the next call finishes it.
+    """
+    journal, night, status = stage.context.journal, state["night"], state.get("status", "nothing-new")
+    shutil.rmtree(stage.folder(state) / "job", ignore_errors=True)
+    journal.mark_harvested([turn["id"] for turn in state["turns"]], night)
+    if state.get("rebuild") and (reason := _end_rebuild(stage, state, published=status == "published")):
+        state = {**state, "reasons": [*state.get("reasons", []), reason]}
+    if status == "published":
+        journal.publish_night(night, state["adapter"], summary(state), state["memories"], state["superseded"])
+    else:
+        ended: NightEnd = "rejected" if status == "rejected" else "nothing-new"
+        journal.finish_night(night, ended, state.get("adapter"), summary(state))
+    return {"status": status, "reasons": state.get("reasons", [])}
+
+
+def _end_rebuild(stage: Stage, state: NightState, *, published: bool) -> str | None:
+    """What was forgotten is served no more, whatever became of the night; then its weights are deleted.
+
+    Returns what is served instead, as a sentence, where that is an earlier version.
+    """
+    reason = None
+    context, journal = stage.context, stage.context.journal
+    gone = pending(journal.tombstones())
+    if not published:
+        rebuild, start = clean_start(context.registry, gone)
+        if rebuild:
+            fall_back(context.registry, start)
+            journal.learn_again(state["memories"])
+            head = context.registry.head()
+            context.engine.mount((context.registry.mount(head.id),) if head else ())
+            reason = f"{head.id if head else 'the bare base'} is served: it never learnt what was forgotten"
+    remove_holders(context.registry, gone)
+    journal.mark_rebuilt(gone)
+    return reason
+
+
+def summary(state: NightState) -> dict[str, Any]:
+    """What the journal keeps of a night."""
+    exam = state.get("exam")
+    return {
+        "turns": len(state.get("turns", [])),
+        "admitted": state.get("admitted", 0),
+        "memories": state.get("memories", []),
+        "rejected": state.get("rejected", []),
+        "reasons": state.get("reasons", []),
+        "exam": exam["kinds"] if exam else None,
+        "seconds": state.get("seconds", {}),
+        "training": state.get("training", {}),
+    }

@@ -1,0 +1,452 @@
+"""One turn by day, as a LangGraph graph: hear, recall, decide and call tools in a loop, generate, record,
+verify.
+
+Promise: the user's words are in the journal before anything is generated, a call is there before it is made,
+and a turn that does not end well is left there as interrupted, with what had been said. A turn that waits for
+its owner's yes is checkpointed, and goes on in another process too. Knows nothing of specs or terminals.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
+
+from ..memory.engine import Completion, Message, Role, Sampling, WakeEngine
+from ..memory.errors import EngineError, UnknownRecord
+from ..memory.journal import Journal, Turn
+from ..memory.settings import MemorySettings
+from ..sleep.taint import own_words
+from ..verifiers.abc import Verifier
+from .abc import Tool
+from .calls import SPARE_TOKENS, Calls, Pending, asked_of, with_result
+from .context import LOOP_WINDOW, ContextView, fit, keywords, looping, recalled, spoken
+from .events import Asked, NodeBegan, Said
+from .evidence import pack
+from .judging import judge_answer, judge_call
+from .running import Limits, Run, WakeTurn
+
+if TYPE_CHECKING:
+    from langgraph.graph.state import CompiledStateGraph
+
+__all__ = ["Limits", "WakeAnswer", "WakeGraph", "WakeTurn", "served_by"]
+
+Search = Callable[[str, int], Sequence[Turn]]
+
+_MORE_HITS = 8  # how many more hits are asked for than shown, since those in view are left out
+_LEAST_CALL_TOKENS = 160  # room that a decision has at least
+
+
+@dataclass(frozen=True)
+class WakeAnswer:
+    """What became of a turn. `user_turn_id` and `turn_id` are None when nothing was journaled.
+
+    `waiting` is the call a turn waits with for its owner's yes; its `completion` then is empty. `seconds` is
+    the wall time from when the engine was open to the end; `calls` are the ids of the calls made.
+    """
+
+    completion: Completion
+    sources: tuple[int, ...]
+    user_turn_id: int | None
+    turn_id: int | None
+    seconds: float
+    calls: tuple[int, ...] = ()
+    waiting: Asked | None = None
+
+
+class WakeState(TypedDict, total=False):
+    """What the graph's nodes leave each other; all of it may stand in a checkpoint."""
+
+    text: str
+    user_turn_id: int | None
+    turn_id: int | None
+    messages: list[tuple[str, str]]
+    sources: list[int]
+    pending: Pending | None
+    evidence: bytes | None
+    calls: list[Pending]
+
+
+class WakeGraph:
+    """The graph over one engine and one journal. Turns may come from any thread, one at a time.
+
+    `engine` is called for the engine only after the user's words are in the journal, since opening it may
+    fail. `screen` gives what of a recalled turn may be shown, "" for nothing. `search` finds the (at most so
+    many) turns nearest to a text, the nearest first; without it the journal's own words are searched.
+    `verifiers` judge each call and each answer they can judge. Turns that wait for a yes are kept in the file
+    `checkpoints`; without it, until this process ends.
+    """
+
+    def __init__(
+        self,
+        engine: Callable[[], WakeEngine],
+        journal: Journal,
+        *,
+        persona: str,
+        memory: MemorySettings,
+        tools: Sequence[Tool] = (),
+        limits: Limits | None = None,
+        verifiers: Sequence[Verifier] = (),
+        checkpoints: Path | None = None,
+        screen: Callable[[str], str] = own_words,
+        search: Search | None = None,
+    ) -> None:
+        self._search = search or self._by_words
+        self._open_engine = engine
+        self._journal = journal
+        self._persona = persona
+        self._memory = memory
+        self._limits = limits = limits or Limits()
+        self._verifiers = tuple(verifiers)
+        self._calls = Calls(journal, tools, limits, memory.traces.top_k)
+        self._tools = self._calls.tools
+        self._checkpoints = checkpoints
+        self._screen = screen
+
+    @cached_property
+    def _engine(self) -> WakeEngine:
+        return self._open_engine()
+
+    def run(self, turn: WakeTurn) -> WakeAnswer:
+        """Take one turn. Raises EngineError and JournalError; what was journaled by then stays."""
+        with self._graph() as graph:
+            run = Run(turn, self._limits)
+            thread = f"turn-{secrets.token_hex(8)}"
+            return self._to_the_end(graph, run, {"text": turn.text}, thread)
+
+    def resume(self, call_id: int, approved: bool, turn: WakeTurn) -> WakeAnswer:
+        """Go on with the turn whose call `call_id` waits for a yes. `turn` says who watches, and who is asked
+        next; its text and session are the turn's own. Raises UnknownRecord when nothing waits there.
+        """
+        from langgraph.types import Command
+
+        with self._graph() as graph:
+            thread = _waiting_threads(graph).get(call_id)
+            if thread is None:
+                if any(call.id == call_id for call in self._journal.waiting_calls()):
+                    self._journal.end_tool_call(call_id, "what it belonged to is gone", "refused")
+                raise UnknownRecord("waiting tool call", call_id)
+            run = Run(turn, self._limits, answered=call_id)
+            return self._to_the_end(graph, run, Command(resume=approved), thread)
+
+    def _to_the_end(self, graph: Any, run: Run, given: Any, thread: str) -> WakeAnswer:
+        """Run the graph, asking whoever can be asked at each interrupt."""
+        from langgraph.types import Command
+
+        config = {"recursion_limit": 5 * self._limits.max_steps + 12, "configurable": {"thread_id": thread}}
+        durable = {"durability": "exit"} if self._calls.need_approval else {}
+        while True:
+            end: dict[str, Any] = graph.invoke(given, config, context=run, **durable)
+            asked = end.get("__interrupt__")
+            if not asked:
+                break
+            question = asked_of(asked[0].value)
+            run.tell(question)
+            if run.turn.approve is None:
+                return _answer_of(end, run, question)
+            given = Command(resume=bool(run.turn.approve(question)))
+        if graph.checkpointer:
+            graph.checkpointer.delete_thread(thread)
+        return _answer_of(end, run, None)
+
+    @contextmanager
+    def _graph(self) -> Iterator[Any]:
+        """The compiled graph; with checkpoints only where a turn may have to wait."""
+        if not self._calls.need_approval:
+            yield self._plain_graph
+        elif self._checkpoints is None:
+            yield self._remembering_graph
+        else:
+            from langgraph.checkpoint.sqlite import SqliteSaver
+
+            with SqliteSaver.from_conn_string(str(self._checkpoints)) as saver:
+                yield self._build(saver)
+
+    @cached_property
+    def _plain_graph(self) -> Any:
+        return self._build(None)
+
+    @cached_property
+    def _remembering_graph(self) -> Any:
+        from langgraph.checkpoint.memory import InMemorySaver
+
+        return self._build(InMemorySaver())
+
+    def _build(self, saver: Any) -> CompiledStateGraph[Any, Any, Any, Any]:
+        from langgraph.graph import END, START, StateGraph
+
+        graph: Any = StateGraph(WakeState, context_schema=Run)
+        nodes: dict[str, Callable[[WakeState, Run], WakeState]] = {
+            "hear": self._hear,
+            "recall": self._recall,
+            "decide": self._decide,
+            "permit": self._permit,
+            "approve": self._approve,
+            "act": self._act,
+            "generate": self._generate,
+            "record": self._record,
+            "verify": self._verify,
+        }
+        for name, node in nodes.items():
+            graph.add_node(name, _announced(name, node))
+        graph.add_edge(START, "hear")
+        graph.add_edge("hear", "recall")
+        graph.add_conditional_edges("recall", self._after_recall, ["decide", "generate"])
+        graph.add_conditional_edges("decide", self._after_decision, ["permit", "generate"])
+        graph.add_conditional_edges("permit", self._after_permit, ["approve", "act"])
+        graph.add_edge("approve", "act")
+        graph.add_conditional_edges("act", self._after_act, ["decide", "generate"])
+        graph.add_edge("generate", "record")
+        graph.add_edge("record", "verify")
+        graph.add_edge("verify", END)
+        return cast("CompiledStateGraph[Any, Any, Any, Any]", graph.compile(checkpointer=saver))
+
+    def _hear(self, state: WakeState, run: Run) -> WakeState:
+        """Journal the user's words, durably, before anything else is done with them."""
+        turn, heard = run.turn, None
+        if turn.session_id is not None:
+            heard = self._journal.add_turn(turn.session_id, "user", turn.text).id
+        return {"user_turn_id": heard, "turn_id": None, "calls": [], "pending": None, "evidence": None}
+
+    def _recall(self, state: WakeState, run: Run) -> WakeState:
+        """Put together tier 0: the persona, what the journal recalls, the session so far, the new words."""
+        turn, heard = run.turn, state["user_turn_id"]
+        _ = self._engine  # opens it, which is no part of the turn
+        run.began = time.perf_counter()
+        earlier = self._journal.turns(turn.session_id) if turn.session_id is not None else []
+        history = spoken([said for said in earlier if said.id != heard])
+        text, sources = self._looked_up(turn, heard, history) if turn.recall else ("", ())
+        messages = self._fitted(text, history, turn.text)
+        return {"messages": _plain(messages), "sources": list(sources)}
+
+    def _looked_up(
+        self, turn: WakeTurn, heard: int | None, history: list[Message]
+    ) -> tuple[str, tuple[int, ...]]:
+        """What the journal recalls that is not in view anyway: other sessions, and what fell out of this
+        one.
+        """
+        settings = self._memory.recall
+        if not settings.enabled:
+            return "", ()
+        k = settings.top_k + _MORE_HITS + len(history)
+        found = [said for said in self._search(turn.text, k) if said.id != heard]
+        view = "\n".join(message.content for message in self._fitted("", history, turn.text))
+        hits = [
+            replace(said, content=words)
+            for said in found
+            if said.trusted and said.content not in view and (words := self._screen(said.content))
+        ]
+        return recalled(hits[: settings.top_k], settings.budget_tokens, self._engine.count)
+
+    def _by_words(self, text: str, k: int) -> list[Turn]:
+        return [said for said, _ in self._journal.search(keywords(text), k)]
+
+    @cached_property
+    def _aside_late(self) -> bool:
+        """Whether the base's chat template takes a system message after the first."""
+        return self._takes("system", "user", "assistant", "system", "user")
+
+    def _takes(self, *roles: Role) -> bool:
+        try:
+            self._engine.render([Message(role, "x") for role in roles])
+        except EngineError:
+            return False
+        return True
+
+    def _fitted(self, aside: str, history: list[Message], newest: str) -> list[Message]:
+        budget = room = self._room(newest)
+        while True:
+            messages = fit(
+                self._persona,
+                aside,
+                history,
+                newest,
+                budget,
+                self._engine.count,
+                aside_late=self._aside_late,
+            )
+            over = self._engine.count_messages(messages) - room
+            if over <= 0 or budget <= over:  # what cannot fit at all is the engine's to refuse
+                return messages
+            budget -= over
+
+    def _room(self, question: str) -> int:
+        """The tokens the messages may take, so that an answer fits, and a decision with what comes of it."""
+        spare = self._memory.context.max_answer_tokens + SPARE_TOKENS
+        if self._tools:
+            words = self._engine.count(self._calls.instruction(self._engine, question))
+            result = min(self._calls.result_tokens, self._engine.context_tokens // 4)
+            spare += words + max(_LEAST_CALL_TOKENS, result)
+        return max(1, self._engine.context_tokens - spare)
+
+    def _after_recall(self, state: WakeState) -> Literal["decide", "generate"]:
+        return "decide" if self._tools else "generate"
+
+    def _decide(self, state: WakeState, run: Run) -> WakeState:
+        """Let the model say which tool it wants; its words can be nothing but a call, or none."""
+        if not run.turn.tools:
+            return {"pending": None}
+        messages = _messages(state)
+        pending, evidence = self._calls.decide(self._engine, run, messages, state["calls"])
+        return {"pending": pending, "evidence": evidence}
+
+    def _after_decision(self, state: WakeState) -> Literal["permit", "generate"]:
+        return "permit" if state["pending"] is not None else "generate"
+
+    def _permit(self, state: WakeState, run: Run) -> WakeState:
+        """Journal the call before it is made."""
+        assert state["pending"] is not None
+        pending = self._calls.permit(run, state["user_turn_id"], state["pending"], state["evidence"])
+        return {"pending": pending, "evidence": None}
+
+    def _after_permit(self, state: WakeState) -> Literal["approve", "act"]:
+        return "approve" if state["pending"] is not None and state["pending"]["asked"] else "act"
+
+    def _approve(self, state: WakeState, run: Run) -> WakeState:
+        """Wait for the owner's yes or no. Begun again when that comes, so it writes nothing."""
+        assert state["pending"] is not None
+        return {"pending": self._calls.approve(run, state["pending"])}
+
+    def _act(self, state: WakeState, run: Run) -> WakeState:
+        """Make the call; its words are journaled as untrusted, and nothing trains on them."""
+        pending = state["pending"]
+        assert pending is not None
+        result = self._calls.act(self._engine, run, pending, state["user_turn_id"])
+        messages = with_result(_messages(state), result, self._takes("system", "user", "tool"))
+        judge_call(self._verifiers, self._journal, run, pending, result)
+        return {"messages": _plain(messages), "calls": [*state["calls"], pending], "pending": None}
+
+    def _after_act(self, state: WakeState, runtime: Any) -> Literal["decide", "generate"]:
+        room = self._engine.count_messages(_messages(state)) <= self._room(state["text"])
+        more = len(state["calls"]) < self._limits.max_steps and not runtime.context.stopped()
+        return "decide" if room and more else "generate"
+
+    def _generate(self, state: WakeState, run: Run) -> WakeState:
+        """Answer, piece by piece; the turn stands in the journal as pending meanwhile."""
+        turn, turn_id = run.turn, None
+        if turn.session_id is not None:
+            pending = self._journal.add_turn(
+                turn.session_id, "assistant", "", reply_to=state["user_turn_id"], state="pending"
+            )
+            turn_id = pending.id
+        try:
+            run.completion = self._say(run, _messages(state))
+        except BaseException:
+            if turn_id is not None:
+                self._journal.update_turn(
+                    turn_id, content="".join(token.text for token in run.said), state="interrupted"
+                )
+            raise
+        return {"turn_id": turn_id}
+
+    def _say(self, run: Run, messages: list[Message]) -> Completion:
+        """Generate; an answer that goes round in circles, or on past the turn's limits, ends there."""
+        turn, said = run.turn, run.said
+
+        def enough() -> bool:
+            return run.stopped() or looping([token.id for token in said[-LOOP_WINDOW:]])
+
+        sampling = Sampling(
+            temperature=self._memory.context.retry_temperature if turn.variation else 0.0,
+            seed=turn.variation,
+            max_tokens=run.tokens_left(self._memory.context.max_answer_tokens),
+            top_logprobs=self._memory.traces.top_k,
+        )
+        with self._engine.stream(messages, sampling, adapters=turn.adapters, cancelled=enough) as answer:
+            for token in answer:
+                said.append(token)
+                turn.emit(token.text)
+                if token.text:
+                    run.tell(Said(token.text))
+            completion = answer.completion
+        if completion.finish == "cancelled" and not turn.cancelled():
+            completion = replace(completion, finish="length" if run.over() else "stop")
+        return completion
+
+    def view(self, session_id: str) -> ContextView:
+        """What of a session the next turn would be answered with, before the turn itself."""
+        history = spoken(self._journal.turns(session_id))
+        room = self._room("")
+        messages = self._fitted("", history, "")
+        kept = len(messages) - 2  # the persona, and the turn that is not there yet
+        return ContextView(
+            tokens=self._engine.count_messages(messages),
+            room=room,
+            capacity=self._engine.context_tokens,
+            messages=kept,
+            left_out=max(0, len(history) - kept - (1 if messages[-1].content else 0)),
+        )
+
+    def _record(self, state: WakeState, run: Run) -> WakeState:
+        """Journal the answer with its tokens and the adapter it came from."""
+        completion, turn_id = run.completion, state["turn_id"]
+        assert completion is not None
+        if turn_id is not None:
+            self._journal.update_turn(
+                turn_id,
+                content=completion.text,
+                state="interrupted" if completion.finish == "cancelled" else "complete",
+                adapter=served_by(completion),
+                tokens=len(completion.tokens),
+                evidence=pack(completion.tokens) if self._memory.traces.top_k else None,
+            )
+        return {"turn_id": turn_id}
+
+    def _verify(self, state: WakeState, run: Run) -> WakeState:
+        """Journal what the declared verifiers say of the answer; one they reject is kept, as a negative."""
+        assert run.completion is not None
+        if run.completion.finish != "cancelled":
+            judge_answer(self._verifiers, self._journal, run, state["turn_id"], state["calls"])
+        return {}
+
+
+def served_by(completion: Completion) -> str | None:
+    """The id of the adapter an answer came from (the topmost); None for the bare base."""
+    return completion.adapters[-1] if completion.adapters else None
+
+
+def _announced(name: str, node: Callable[[WakeState, Run], WakeState]) -> Any:
+    def announced(state: WakeState, runtime: Any) -> WakeState:
+        runtime.context.tell(NodeBegan(name))
+        return node(state, runtime.context)
+
+    return announced
+
+
+def _answer_of(end: dict[str, Any], run: Run, waiting: Asked | None) -> WakeAnswer:
+    calls = tuple(call["id"] for call in end.get("calls", []) if call["id"] is not None)
+    return WakeAnswer(
+        run.completion or Completion("", (), 0, 0, "cancelled", 0.0, ()),
+        tuple(end.get("sources", ())),
+        end["user_turn_id"],
+        end.get("turn_id"),
+        run.seconds(),
+        calls,
+        waiting,
+    )
+
+
+def _waiting_threads(graph: Any) -> dict[int, str]:
+    """The threads that wait, by the id of the call they wait for."""
+    if not graph.checkpointer:
+        return {}
+    found = {}
+    threads = {each.config["configurable"]["thread_id"] for each in graph.checkpointer.list(None)}
+    for thread in threads:
+        state = graph.get_state({"configurable": {"thread_id": thread}})
+        for asked in state.interrupts:
+            found[asked.value["id"]] = thread
+    return found
+
+
+def _plain(messages: Sequence[Message]) -> list[tuple[str, str]]:
+    return [(message.role, message.content) for message in messages]
+
+
+def _messages(state: WakeState) -> list[Message]:
+    return [Message(cast("Role", role), content) for role, content in state["messages"]]

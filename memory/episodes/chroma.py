@@ -1,0 +1,71 @@
+"""Nearest vectors by Chroma, embedded: one folder and one collection a scope, holding ids and vectors, never
+text.
+
+Promise: nothing is imported or opened before the first use; no telemetry leaves the machine.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import StoreError
+from .vectors import Floats, Ids, VectorIndex
+
+_COLLECTION = "episodes"
+_ADD_ROWS = 2000  # Chroma refuses more than some 5,000 at once
+_GRAPH: Any = {"space": "cosine", "ef_construction": 100, "max_neighbors": 16, "ef_search": 256}
+_opening = (
+    threading.Lock()
+)  # Chroma registers clients in a table of the process that no lock of its own guards
+
+
+class ChromaIndex(VectorIndex):
+    """The collection in `folder`, made if it is not there. Raises StoreError when Chroma refuses it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._client, self._collection = self._open()
+
+    def _open(self) -> tuple[Any, Any]:
+        import chromadb
+        from chromadb.config import Settings
+        from chromadb.errors import ChromaError
+
+        try:
+            with _opening:
+                self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                client = chromadb.PersistentClient(
+                    str(self._folder), settings=Settings(anonymized_telemetry=False)
+                )
+                return client, client.get_or_create_collection(
+                    _COLLECTION, embedding_function=None, configuration={"hnsw": _GRAPH}
+                )
+        except (ChromaError, OSError, ValueError) as cause:
+            raise StoreError(self._folder, f"Chroma refuses it ({cause})") from cause
+
+    def add(self, ids: Sequence[int], vectors: Floats) -> None:
+        for start in range(0, len(ids), _ADD_ROWS):
+            part = slice(start, start + _ADD_ROWS)
+            self._collection.upsert(ids=[str(id) for id in ids[part]], embeddings=vectors[part])
+
+    def nearest(self, vector: Floats, k: int) -> tuple[Ids, Floats]:
+        k = min(k, len(self))
+        if k < 1:
+            return np.zeros(0, np.int64), np.zeros(0, np.float32)
+        found = self._collection.query(query_embeddings=[vector], n_results=k, include=["distances"])
+        ids = np.array([int(id) for id in found["ids"][0]], np.int64)
+        return ids, 1 - np.array(found["distances"][0], np.float32)
+
+    def __len__(self) -> int:
+        return int(self._collection.count())
+
+    def close(self) -> None:
+        with _opening:
+            client, self._client = self._client, None
+            if client is not None:
+                client.close()

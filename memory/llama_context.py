@@ -1,0 +1,268 @@
+"""One loaded GGUF with one context: tier 3 and tier 0, owned here from load to free.
+
+Promise: tokens cached under one adapter stack are never used under another, and native memory is freed
+once, when no call is inside it. Knows ids and logits; nothing of text, sampling or files of adapters.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import os
+import threading
+import weakref
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import BaseWeightsError, EngineClosed, EngineError
+from .llama_library import forget_reasons, last_reason, llama
+
+BATCH_TOKENS = 512
+STEP_TOKENS = 128  # of a prompt, between two looks at whether it was cancelled
+_LOGIT_ROWS = 64  # rows of logits computed at once: llama.cpp keeps a buffer of rows x vocabulary floats
+FREE_WAIT_S = 30.0  # for a computation to end
+NO_FLASH_ATTENTION = 0
+FLOAT32 = 0  # the ggml type; keys and values are cached in 16 bits otherwise
+
+
+@cache
+def _alive() -> weakref.WeakSet[LlamaContext]:
+    """The contexts to free when the process ends, which nobody else may remember to."""
+    contexts: weakref.WeakSet[LlamaContext] = weakref.WeakSet()
+
+    def free_all() -> None:
+        for context in list(contexts):
+            context.free(ending=True)
+
+    atexit.register(free_all)
+    return contexts
+
+
+class LlamaContext:
+    """`exact_cache` keeps keys and values in 32 bits, for comparisons with another implementation.
+
+    Raises BaseWeightsError when the file cannot be loaded, EngineError when the context cannot be made.
+    """
+
+    def __init__(self, gguf: Path, *, context_tokens: int, threads: int, exact_cache: bool = False) -> None:
+        self._library = library = llama()
+        self._computing = threading.Lock()
+        self._reading = threading.Lock()
+        self._model: Any = _load(gguf)
+        trained = int(library.llama_model_n_ctx_train(self._model))
+        self.context_tokens = min(context_tokens, trained) if trained > 0 else context_tokens
+        self.vocabulary_handle: Any = library.llama_model_get_vocab(self._model)
+        self._context: Any = self._new_context(threads, exact_cache)
+        self._closed = self._ending = False
+        self._memory: Any = library.llama_get_memory(self._context)
+        if not self._memory or not library.llama_vocab_n_tokens(self.vocabulary_handle):
+            self.free()
+            raise BaseWeightsError(gguf, "it is not a model that writes text")
+        self._width: int = library.llama_vocab_n_tokens(self.vocabulary_handle)
+        self._ids = (ctypes.c_int32 * BATCH_TOKENS)()
+        self._wanted = (ctypes.c_int8 * BATCH_TOKENS)(*[1] * BATCH_TOKENS)
+        self._one = library.llama_batch_get_one(self._ids, 1)
+        self._cached: list[int] = []
+        self._stack: Hashable = ()
+        _alive().add(self)
+        self._views: dict[int, NDArray[np.float32]] = {}
+
+    def _new_context(self, threads: int, exact_cache: bool) -> Any:
+        params = self._library.llama_context_default_params()
+        params.n_ctx = self.context_tokens
+        params.n_batch = params.n_ubatch = BATCH_TOKENS
+        params.n_threads = params.n_threads_batch = threads
+        params.flash_attn_type = NO_FLASH_ATTENTION
+        if exact_cache:
+            params.type_k = params.type_v = FLOAT32
+        # A sliding-window cache drops what left the window; a prefix could then not be reused.
+        params.swa_full = True
+        forget_reasons()
+        context = self._library.llama_init_from_model(self._model, params)
+        if not context:
+            self._library.llama_model_free(self._model)
+            raise EngineError(
+                f"no context of {self.context_tokens} tokens: {last_reason('llama.cpp gave no reason')}"
+            )
+        return context
+
+    @contextmanager
+    def model(self) -> Iterator[Any]:
+        """The model pointer, for reading its vocabulary or loading adapters. EngineClosed once freed."""
+        with self._reading:
+            if not self._closed:
+                yield self._model
+                return
+        self.must_be_open()
+
+    def metadata(self, key: str) -> str | None:
+        """A string from the GGUF's metadata."""
+        with self.model() as model:
+            size = self._library.llama_model_meta_val_str(model, key.encode(), None, 0)
+            if size < 0:
+                return None
+            buffer = ctypes.create_string_buffer(size + 1)
+            self._library.llama_model_meta_val_str(model, key.encode(), buffer, size + 1)
+            return buffer.value.decode("utf-8", errors="replace")
+
+    def use_stack(self, stack: Hashable, adapters: Sequence[tuple[Any, float]]) -> None:
+        """Puts (pointer, scale) pairs in force, and forgets what was computed under others.
+
+        `stack` identifies them: equal stacks must compute equal logits.
+        """
+        if stack == self._stack:
+            return
+        with self.computing():
+            pointers = (ctypes.c_void_p * len(adapters))(
+                *[ctypes.cast(pointer, ctypes.c_void_p) for pointer, _ in adapters]
+            )
+            scales = (ctypes.c_float * len(adapters))(*[scale for _, scale in adapters])
+            self._clear()
+            self._stack = None  # equal to no stack, should the next line fail
+            argument = ctypes.cast(pointers, self._library.llama_set_adapters_lora.argtypes[1])
+            if self._library.llama_set_adapters_lora(self._context, argument, len(adapters), scales) != 0:
+                raise EngineError(f"llama.cpp would not mount the adapters: {last_reason('no reason given')}")
+            self._stack = stack
+
+    @property
+    def stack(self) -> Hashable:
+        """What `use_stack` was last given."""
+        return self._stack
+
+    def read_prompt(self, ids: Sequence[int], cancelled: Callable[[], bool]) -> int | None:
+        """Computes `ids` up to the last; returns how many were cached, or None if cancelled midway."""
+        keep = _common_prefix(self._cached, ids, len(ids) - 1)
+        with self.computing():
+            keep = self._forget_after(keep)
+        for at in range(keep, len(ids), STEP_TOKENS):
+            if cancelled():
+                return None
+            with self.computing():
+                self._decode(ids[at : at + STEP_TOKENS])
+        return keep
+
+    def advance(self, token: int) -> None:
+        """Computes one more token. Call inside `computing()`."""
+        self._ids[0] = token
+        self._checked(self._library.llama_decode(self._context, self._one))
+        self._cached.append(token)
+
+    def last_logits(self) -> NDArray[np.float32]:
+        """Raw logits [vocabulary] after the last token: a view, to be used inside `computing()` only.
+
+        The next computation overwrites it, and no copy is made because there is one for each token.
+        """
+        pointer = self._library.llama_get_logits_ith(self._context, -1)
+        if not pointer:
+            raise EngineError("llama.cpp kept no logits for the last token")
+        address = ctypes.addressof(pointer.contents)
+        view = self._views.get(address)
+        if view is None:
+            view = np.ctypeslib.as_array((ctypes.c_float * self._width).from_address(address))
+            self._views = {address: view}
+        return view
+
+    def all_logits(self, ids: Sequence[int], keep: int = 0) -> NDArray[np.float32]:
+        """Raw logits [n - keep, vocabulary] after each of `ids` past the first `keep`, which are cached."""
+        with self.computing():
+            keep = self._forget_after(keep)
+        rows = np.empty((len(ids) - keep, self._width), dtype=np.float32)
+        for at in range(keep, len(ids), _LOGIT_ROWS):
+            chunk = ids[at : at + _LOGIT_ROWS]
+            with self.computing():
+                self._decode(chunk, self._wanted)
+                pointer = self._library.llama_get_logits(self._context)
+                rows[at - keep : at - keep + len(chunk)] = np.ctypeslib.as_array(
+                    pointer, (len(chunk), self._width)
+                )
+        return rows
+
+    def free(self, wait_s: float = FREE_WAIT_S, ending: bool = False) -> None:
+        """Frees context, adapters and model, once; calls made after it raise EngineClosed.
+
+        Waits for a computation in another thread, at most `wait_s`: past that the memory is left to the
+        operating system, because freeing it under that thread would crash the process.
+        """
+        self._closed, self._ending = True, ending
+        if not self._computing.acquire(timeout=wait_s):
+            return
+        try:
+            with self._reading:
+                context, model = self._context, self._model
+                self._context = self._model = None
+                if model is not None:
+                    self._library.llama_free(context)
+                    self._library.llama_model_free(model)  # and the adapters loaded for it
+        finally:
+            self._computing.release()
+
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """Keeps the memory alive for the calls inside. EngineClosed once freed."""
+        with self._computing:
+            if not self._closed:
+                yield
+                return
+        self.must_be_open()
+
+    def must_be_open(self) -> None:
+        """EngineClosed once freed."""
+        if self._closed:
+            if self._ending and threading.current_thread() is not threading.main_thread():
+                threading.Event().wait()  # a daemon thread: it ends with the process, and without a traceback
+            raise EngineClosed
+
+    def _decode(self, ids: Sequence[int], wanted: Any = None) -> None:
+        self._ids[: len(ids)] = list(ids)
+        batch = self._library.llama_batch_get_one(self._ids, len(ids))
+        if wanted is not None:
+            batch.logits = ctypes.cast(wanted, type(batch.logits))
+        self._checked(self._library.llama_decode(self._context, batch))
+        self._cached.extend(ids)
+
+    def _checked(self, code: int) -> None:
+        if code != 0:
+            self._clear()
+            raise EngineError(f"llama.cpp could not compute a token (llama_decode returned {code})")
+
+    def _forget_after(self, keep: int) -> int:
+        """Drops what is cached past the first `keep` tokens; returns how many are left.
+
+        Asked of llama.cpp each time, though nothing seems to follow: an interrupt may have come after a
+        token was computed and before it was written down here.
+        """
+        if keep > 0 and self._library.llama_memory_seq_rm(self._memory, 0, keep, -1):
+            del self._cached[keep:]
+        else:  # recurrent models cannot forget their last tokens alone
+            self._clear()
+        return len(self._cached)
+
+    def _clear(self) -> None:
+        self._library.llama_memory_clear(self._memory, True)
+        self._cached = []
+
+
+def _load(gguf: Path) -> Any:
+    library = llama()
+    if not gguf.is_file():
+        raise BaseWeightsError(gguf, "there is no such file")
+    params = library.llama_model_default_params()
+    params.n_gpu_layers = 0
+    forget_reasons()
+    model = library.llama_model_load_from_file(os.fsencode(gguf), params)
+    if not model:
+        raise BaseWeightsError(gguf, last_reason("llama.cpp cannot load it"))
+    return model
+
+
+def _common_prefix(cached: Sequence[int], ids: Sequence[int], most: int) -> int:
+    for at, (old, new) in enumerate(zip(cached, ids, strict=False)):
+        if old != new or at >= most:
+            return at
+    return min(len(cached), most)

@@ -1,0 +1,242 @@
+"""The wake engine on llama.cpp, in process, through its C interface.
+
+Promise: one answer at a time, in the order asked; adapters change between answers without reloading the
+base, and what was cached under one stack of them is never used under another. Knows nothing of registries:
+an adapter is a file.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import weakref
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .answer_text import AnswerText
+from .chat_template import CHATML, ChatTemplate
+from .engine import GREEDY, Completion, Finish, Message, Mount, Sampling, Stream, Token, WakeEngine
+from .errors import BadInput, ContextOverflow, EngineError
+from .fifo_lock import FifoLock, WouldWaitForItself
+from .llama_adapters import AdapterCache, Stack, resolve
+from .llama_context import LlamaContext
+from .llama_sampling import Chooser, Grammar, gbnf
+from .llama_vocabulary import Vocabulary
+
+
+class LlamaEngine(WakeEngine):
+    """Serves one GGUF file.
+
+    The context holds `context_tokens`, or what the model was trained for if that is less; `threads` is None
+    for the physical cores this process may use. Raises BaseWeightsError when the file cannot be loaded.
+    """
+
+    def __init__(self, gguf: Path, *, context_tokens: int = 4096, threads: int | None = None) -> None:
+        self.gguf = Path(gguf)
+        self._native = LlamaContext(
+            self.gguf, context_tokens=context_tokens, threads=threads or physical_cores()
+        )
+        # Dropped without close(), it is freed all the same; the context itself sees to the process's end.
+        self._free = weakref.finalize(self, self._native.free)
+        self._free.atexit = False
+        self._turns = FifoLock()
+        self._adapters = AdapterCache(self._native)
+        self._default = Stack()
+        self._mounts: tuple[Mount, ...] = ()
+        with self._native.model():
+            self._vocabulary = Vocabulary(self._native.vocabulary_handle)
+            self._specials = self._vocabulary.specials()
+        self._template = self._find_template()
+
+    @property
+    def context_tokens(self) -> int:
+        return self._native.context_tokens
+
+    @property
+    def mounted(self) -> tuple[Mount, ...]:
+        return self._mounts
+
+    def mount(self, mounts: Sequence[Mount]) -> None:
+        stack = resolve(mounts)
+        with self._turn():
+            self._adapters.load(stack)
+            self._adapters.pin(stack)
+            self._default, self._mounts = stack, tuple(mounts)
+
+    def stream(
+        self,
+        messages: Sequence[Message],
+        sampling: Sampling = GREEDY,
+        *,
+        adapters: Sequence[Mount] | None = None,
+        prefill: str = "",
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Stream:
+        ids = self.render_tokens(messages, prefill=prefill)
+        self._must_fit(len(ids), sampling.max_tokens)
+        grammar = gbnf(sampling)
+        stack = None if adapters is None else resolve(adapters)
+        with self._native.model():
+            compiled = None if grammar is None else Grammar(self._native.vocabulary_handle, grammar)
+        return Stream(self._answer(ids, sampling, compiled, stack, cancelled or _never))
+
+    def render(self, messages: Sequence[Message], add_generation_prompt: bool = True) -> str:
+        return self._template.render(messages, add_generation_prompt)
+
+    def render_tokens(
+        self, messages: Sequence[Message], add_generation_prompt: bool = True, prefill: str = ""
+    ) -> list[int]:
+        fragments = self._template.fragments(messages, add_generation_prompt)
+        words = self._vocabulary
+        with self._native.model():
+            begun = not words.adds_bos or fragments[0][0].startswith(words.text(words.bos))
+            ids = [] if begun else [words.bos]
+            for text, special in fragments:
+                ids += words.tokenize_start(text, True) if special else words.tokenize(text, False)
+            return ids + words.tokenize(prefill, False)
+
+    def tokenize(self, text: str, special: bool = True) -> list[int]:
+        with self._native.model():
+            return self._vocabulary.tokenize(text, special)
+
+    def piece(self, token_id: int) -> bytes:
+        if not 0 <= token_id < self._vocabulary.size:
+            raise BadInput(f"A token id must be from 0 to {self._vocabulary.size - 1}, and it is {token_id}.")
+        with self._native.model():
+            return self._vocabulary.piece(token_id)
+
+    def count(self, text: str) -> int:
+        return len(self.tokenize(text, special=False))
+
+    def logits(
+        self, token_ids: Sequence[int], *, adapters: Sequence[Mount] | None = None
+    ) -> NDArray[np.float32]:
+        outside = [t for t in token_ids if not 0 <= t < self._vocabulary.size]
+        if outside or not token_ids:
+            what = f"{outside[0]} is not one" if outside else "none was given"
+            raise BadInput(
+                f"Logits are computed for token ids from 0 to {self._vocabulary.size - 1}; {what}."
+            )
+        self._must_fit(len(token_ids), 0)
+        stack = None if adapters is None else resolve(adapters)
+        with self._turn():
+            self._adapters.apply(self._default if stack is None else stack)
+            return self._native.all_logits(token_ids)
+
+    def score(
+        self, messages: Sequence[Message], answer: str, *, adapters: Sequence[Mount] | None = None
+    ) -> tuple[float, ...]:
+        prompt, said = self.render_tokens(messages), self.tokenize(answer, special=False)
+        if not said:
+            return ()
+        self._must_fit(len(prompt), len(said))
+        stack = None if adapters is None else resolve(adapters)
+        with self._turn():
+            self._adapters.apply(self._default if stack is None else stack)
+            self._native.read_prompt(prompt, _never)
+            # The prompt's last token is computed again, with the answer, for the logits before the first
+            # answer token.
+            rows = self._native.all_logits([*prompt, *said[:-1]], keep=len(prompt) - 1).astype(np.float64)
+        peaks = rows.max(axis=1)
+        totals = peaks + np.log(np.exp(rows - peaks[:, None]).sum(axis=1))
+        return tuple(float(row[token] - total) for row, token, total in zip(rows, said, totals, strict=True))
+
+    def close(self) -> None:
+        self._free()
+
+    def _answer(
+        self,
+        ids: list[int],
+        sampling: Sampling,
+        grammar: Grammar | None,
+        stack: Stack | None,
+        cancelled: Callable[[], bool],
+    ) -> Generator[Token, None, Completion]:
+        try:
+            with self._turn():
+                started = time.perf_counter()
+                serving = self._default if stack is None else stack
+                self._adapters.apply(serving)
+                reused = self._native.read_prompt(ids, cancelled)
+                tokens: list[Token] = []
+                finish: Finish = "cancelled"
+                if reused is not None:
+                    for token, finish in self._tokens(sampling, Chooser(sampling, grammar), cancelled):  # noqa: B007
+                        if token is not None:
+                            tokens.append(token)
+                            yield token
+                text = "".join(token.text for token in tokens)
+                seconds = time.perf_counter() - started
+                return Completion(text, tuple(tokens), len(ids), reused or 0, finish, seconds, serving.names)
+        finally:
+            if grammar is not None:
+                grammar.close()
+
+    def _tokens(
+        self, sampling: Sampling, chooser: Chooser, cancelled: Callable[[], bool]
+    ) -> Iterator[tuple[Token | None, Finish]]:
+        """Generated tokens, each with how the answer would be finished if it were the last."""
+        text = AnswerText(sampling.stop)
+        for left in range(sampling.max_tokens - 1, -1, -1):
+            if cancelled():
+                yield None, "cancelled"
+                return
+            with self._native.computing():
+                chosen, logprob, top = chooser.choose(self._native.last_logits())
+                piece = self._vocabulary.piece(chosen)
+            ended = chosen in self._vocabulary.ends
+            shown = "" if ended else text.push(piece)
+            over = ended or text.stopped
+            if over or not left:
+                shown += text.flush()
+            yield Token(chosen, shown, logprob, top), "stop" if over else "length"
+            if over or not left:
+                return
+            with self._native.computing():
+                self._native.advance(chosen)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        self._native.must_be_open()
+        try:
+            ticket = self._turns.acquire()
+        except WouldWaitForItself as error:
+            raise EngineError(
+                "this thread is still reading another answer; read that stream to its end or close it first"
+            ) from error
+        try:
+            self._native.must_be_open()
+            yield
+        finally:
+            self._turns.release(ticket)
+
+    def _must_fit(self, prompt: int, answer: int) -> None:
+        if prompt + answer > self.context_tokens:
+            raise ContextOverflow(prompt + answer, self.context_tokens)
+
+    def _find_template(self) -> ChatTemplate:
+        source = self._native.metadata("tokenizer.chat_template")
+        if source is None:
+            if not {"<|im_start|>", "<|im_end|>"} <= set(self._specials):
+                raise EngineError("the model's GGUF carries no chat template (tokenizer.chat_template)")
+            source = CHATML
+        words = self._vocabulary
+        return ChatTemplate(
+            source, bos=words.text(words.bos), eos=words.text(words.eos), specials=self._specials
+        )
+
+
+def physical_cores() -> int:
+    """Physical cores this process may run on, at least 1."""
+    import psutil
+
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(psutil.cpu_count(logical=False) or allowed, allowed))
+
+
+def _never() -> bool:
+    return False

@@ -1,0 +1,114 @@
+"""llama.cpp's C interface, loaded once: quiet, and with the reason of its last refusal at hand.
+
+Promise: nothing of llama.cpp reaches the terminal unless DORMOUSE_LLAMA_LOG=1. Knows the library, no model.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import os
+import re
+import sys
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+_ERROR = 4  # of enum ggml_log_level
+_REASONS_KEPT = 8
+# On 2 cores with SmolLM2-135M, libgomp's own 300000 spins give 116 tokens/s on an idle machine and 2 to 6
+# on one whose cores are both busy; 1000 spins give 115 and 26; none give 41 and 62.
+_SPINS = "1000"
+_stderr_lock = threading.Lock()
+_told = threading.local()  # .reasons: what each thread was refused for
+_kept_alive: list[Any] = []  # the callback must outlive every call of the library
+
+
+@cache
+def llama() -> Any:
+    """The module of ctypes functions (`llama_cpp.llama_cpp`), its backend initialised and its log ours."""
+    with _brief_spinning():
+        import llama_cpp._utils
+        import llama_cpp.llama_cpp as library
+    show = os.environ.get("DORMOUSE_LLAMA_LOG") == "1"
+
+    def log(level: int, text: bytes, _data: Any) -> None:
+        line = text.decode("utf-8", errors="replace")
+        if level == _ERROR:
+            _reasons().append(line.strip())
+        if show:
+            sys.stderr.write(line)
+
+    callback = library.llama_log_callback(log)
+    _kept_alive.append(callback)
+    library.llama_log_set(callback, ctypes.c_void_p(0))
+    library.llama_backend_init()
+    # llama_cpp opens /dev/null twice as it loads and never closes it: a ResourceWarning at exit.
+    for name in ("outnull_file", "errnull_file"):
+        if (left_open := getattr(llama_cpp._utils, name, None)) is not None:
+            atexit.register(left_open.close)
+    return library
+
+
+def forget_reasons() -> None:
+    """Call before asking the library for something it may refuse."""
+    _reasons().clear()
+
+
+def last_reason(otherwise: str) -> str:
+    """Why the library refused, in its own words without the names of its functions; else `otherwise`."""
+    told = [re.sub(r"^[a-z0-9_]+:\s*", "", line).rstrip(".") for line in _reasons() if line]
+    # The first line is the cause; the later ones only say what could not be done because of it.
+    return " ".join(told[0].split()) if told else otherwise
+
+
+def _reasons() -> deque[str]:
+    if not hasattr(_told, "reasons"):
+        _told.reasons = deque(maxlen=_REASONS_KEPT)
+    reasons: deque[str] = _told.reasons
+    return reasons
+
+
+@contextmanager
+def _brief_spinning() -> Iterator[None]:
+    """llama.cpp's threads spin only briefly where they wait for one another, then sleep.
+
+    OpenMP reads the variable only as the library loads; it is put back so that no child process inherits
+    it. What the user set stands.
+    """
+    ours = not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys()
+    if ours:
+        os.environ["GOMP_SPINCOUNT"] = _SPINS
+    try:
+        yield
+    finally:
+        if ours:
+            del os.environ["GOMP_SPINCOUNT"]
+
+
+@contextmanager
+def captured_stderr() -> Iterator[list[str]]:
+    """Collects what the library prints past its log (the grammar parser does) instead of showing it.
+
+    The list is filled when the block ends. Only for calls that take well under a millisecond: file
+    descriptor 2 is the whole process's.
+    """
+    lines: list[str] = []
+    with _stderr_lock, tempfile.TemporaryFile() as heard:
+        try:
+            saved = os.dup(2)
+        except OSError:  # no stderr to print on, and none to capture
+            yield lines
+            return
+        os.dup2(heard.fileno(), 2)
+        try:
+            yield lines
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+            heard.seek(0)
+            lines += heard.read().decode("utf-8", errors="replace").splitlines()

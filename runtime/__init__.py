@@ -1,0 +1,1 @@
+"""What runs an agent: the spec, the agent, and what serves it."""

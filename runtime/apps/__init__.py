@@ -1,0 +1,3 @@
+"""Dormouse inside other people's apps: LangChain's chat model and middleware. Needs `langchain-core`,
+`langchain`.
+"""

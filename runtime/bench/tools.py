@@ -1,0 +1,175 @@
+"""Whether tool calls validate, and whether they are the right ones: random schemas, and files of known calls.
+
+Promise: every sampled call counts, and validates or not by `jsonschema`, which made none of them. Accuracy is
+measured with the words held to the schemas, and with the same model, prompt and settings without.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...graphs import decision
+from ...graphs.abc import Tool
+from ...memory.base_weights import resolve, served_gguf
+from ...memory.engine import Message, Sampling, WakeEngine
+from ...memory.errors import BadSchema
+from ...memory.grammar.constraint import constraint
+from ...memory.home import cache_path
+from ...memory.llama_engine import LlamaEngine
+from ..errors import UnreadableInput
+from ..spec import Spec
+from .calls import Case, read_cases, right
+from .report import BenchReport, Say, figures_of, gathered, surroundings, target
+from .schemas import random_schemas
+
+_TOLD = 20  # schemas between two sentences of progress
+
+
+class Declared(Tool):
+    """A tool that is only spoken of."""
+
+    def __init__(self, name: str, description: str, parameters: Mapping[str, Any]) -> None:
+        self.name, self.description, self.parameters = name, description, parameters
+
+    def call(self, arguments: Mapping[str, Any]) -> str:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class ToolsPlan:
+    """What is measured: `schemas` random ones, or those in a file, `samples` calls of each, and files of
+    known calls with their answers.
+    """
+
+    schemas: int = 200
+    samples: int = 10
+    seed: int = 0
+    max_tokens: int = 160
+    schema_file: Path | None = None
+    known: tuple[Path, ...] = ()
+    answers: Path | None = None
+
+
+def bench_tools(spec: Spec, plan: ToolsPlan, say: Say) -> BenchReport:
+    """Raises UnreadableInput for a file that cannot be read."""
+    where, began = surroundings(spec), time.monotonic()
+    schemas = read_schemas(plan.schema_file) if plan.schema_file else random_schemas(plan.schemas, plan.seed)
+    cases = {path.stem: read_cases(path, plan.answers) for path in plan.known}
+    base = resolve(spec.model.source, cache_path())
+    gguf = served_gguf(base, cache_path(), spec.model.serve_as)
+    settings = spec.model
+    with LlamaEngine(gguf, context_tokens=settings.context_tokens, threads=settings.threads) as engine:
+        sampled = list(_sampled(engine, schemas, plan, say))
+        known = {name: list(_known(engine, group, spec, say)) for name, group in cases.items()}
+    measured: dict[str, list[float | None]] = {
+        "calls_valid": [float(row["valid"]) for row in sampled],
+        "calls_said_to_their_end": [float(row["how"] == "said") for row in sampled],
+        "tokens_per_call": [float(row["tokens"]) for row in sampled],
+    }
+    for name, rows in known.items():
+        measured[f"{name}_constrained"] = [float(row["constrained"]) for row in rows]
+        measured[f"{name}_without"] = [float(row["without"]) for row in rows]
+    figures = figures_of(measured)
+    targets = [target(figures, "calls_valid", "at least", 1.0)] if schemas and plan.samples else []
+    runs = [*(row for row in sampled if not row["valid"]), *(row for rows in known.values() for row in rows)]
+    return gathered("tools", where, spec, (plan.seed,), time.monotonic() - began, figures, targets, runs)
+
+
+def read_schemas(path: Path) -> list[Any]:
+    """A JSON list of schemas, or one schema a line. Raises UnreadableInput."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        rows = (
+            json.loads(text)
+            if text.lstrip().startswith("[")
+            else [json.loads(x) for x in text.splitlines() if x]
+        )
+    except (OSError, ValueError) as error:
+        raise UnreadableInput("file of schemas", path, str(error)) from None
+    return list(rows)
+
+
+def _sampled(
+    engine: WakeEngine, schemas: Sequence[Any], plan: ToolsPlan, say: Say
+) -> Iterator[dict[str, Any]]:
+    """Calls drawn at temperature 1, one row each."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import validator_for
+
+    for number, schema in enumerate(schemas):
+        tools = [Declared("tool", "does something", schema)]
+        judge = validator_for(schema, default=Draft202012Validator)(schema)
+        try:
+            held = constraint(schema)
+        except BadSchema as error:
+            yield {"schema": number, "valid": False, "how": "refused", "tokens": 0, "text": error.cause}
+            continue
+        asked = decision.instruction(tools, "Call the tool with values of your own.")
+        for sample in range(plan.samples):
+            said = engine.complete(
+                [Message("user", asked)],
+                Sampling(
+                    temperature=1.0,
+                    seed=plan.seed + 100_000 * number + sample,
+                    max_tokens=plan.max_tokens,
+                    json_schema=json.dumps(schema, ensure_ascii=False),
+                ),
+            )
+            settled = held.settled(said.text)
+            try:
+                valid = judge.is_valid(json.loads(settled.text))
+            except ValueError:
+                valid = False
+            yield {
+                "schema": number,
+                "valid": valid,
+                "how": settled.how,
+                "tokens": len(said.tokens),
+                "text": settled.text,
+            }
+        if (number + 1) % _TOLD == 0:
+            say(f"{number + 1} of {len(schemas)} schemas")
+
+
+def _known(engine: WakeEngine, cases: Sequence[Case], spec: Spec, say: Say) -> Iterator[dict[str, Any]]:
+    """Whether the right call comes, or none where none is right; greedily, held to the schemas and not."""
+    for number, case in enumerate(cases):
+        tools = [Declared(each.name, each.description, each.parameters) for each in case.tools]
+        asked = [
+            Message("system", spec.persona),
+            Message("user", f"{case.question}\n\n{decision.instruction(tools, case.question)}"),
+        ]
+        room = max(16, engine.context_tokens - engine.count_messages(asked))
+        most = min(spec.tools.call_tokens, room)
+        row: dict[str, Any] = {"id": case.id}
+        try:
+            held = engine.complete(asked, Sampling(max_tokens=most, json_schema=decision.schema(tools)))
+            call = decision.read(held.text, tools)
+            row["constrained"] = right(case, None if call is None else (call.name, call.arguments))
+        except BadSchema as error:
+            row |= {"constrained": False, "refused": error.cause}
+        free = engine.complete(asked, Sampling(max_tokens=most))
+        row["without"] = right(case, _free_call(free.text))
+        yield row
+        if (number + 1) % _TOLD == 0:
+            say(f"{number + 1} of {len(cases)} known calls")
+
+
+def _free_call(text: str) -> tuple[str, Mapping[str, Any]] | None:
+    """The first JSON object in free words, read as a call; None for none."""
+    start = text.find("{")
+    if start < 0:
+        return None
+    try:
+        found, _ = json.JSONDecoder().raw_decode(text[start:])
+    except ValueError:
+        return None
+    name, arguments = found.get("tool"), found.get("arguments", {})
+    if not isinstance(name, str) or name == "none" or not isinstance(arguments, Mapping):
+        return None
+    return name, arguments

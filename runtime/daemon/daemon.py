@@ -1,0 +1,173 @@
+"""The daemon itself: opens the home and its door, looks at the clock, and ends cleanly when it is told to.
+
+Promise: one a home; it waits for a home that another program has open; whatever ends it, the journal is whole
+and the next one goes on. Knows the parts and their order.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ...memory.durable import write_atomic
+from ...memory.errors import HomeLocked
+from ...memory.home import default_home
+from ..agent import Agent
+from ..doors.client import mark_path
+from ..doors.server import DoorServer
+from ..errors import DaemonRunning
+from ..idle.abc import Clock, Signal
+from ..idle.watch import Watch, signals_for
+from ..spec import Spec
+from .keeper import KEEPER
+from .log import Log
+from .nights import Nights
+from .notify import desktop_notification, notify, watchdog_s
+from .schedule import Schedule
+from .status import DaemonStatus, alarms, daemon_status
+
+COMMAND = "dormouse daemon"
+_HOME_POLL_S = 0.2
+_PULSE_S = 5.0
+
+MakeAgent = Callable[[Spec, Path], Agent]
+
+
+def _own_agent(spec: Spec, home: Path) -> Agent:
+    return Agent(spec, home=home, command=COMMAND, attach=False)
+
+
+class Daemon:
+    """Opens everything as it is made. `run` returns after `stop`.
+
+    `make_agent`, `clock` and `signals` replace the real ones. Raises DaemonRunning when the home has one,
+    and what opening an agent raises. `wait` False raises HomeLocked where otherwise it is waited for.
+    """
+
+    def __init__(
+        self,
+        spec: Spec,
+        home: Path | None = None,
+        *,
+        make_agent: MakeAgent = _own_agent,
+        clock: Clock | None = None,
+        signals: Sequence[Signal] | None = None,
+        wait: bool = True,
+    ) -> None:
+        self.home = Path(os.path.abspath((home or default_home()).expanduser()))
+        self._clock = clock or Clock()
+        self._stop, self._settings = threading.Event(), spec.daemon
+        self._since = datetime.now(UTC).isoformat(timespec="seconds")
+        self._alarmed: set[str] = set()
+        self._loaded_since, self._kept_house = self._clock.elapsed(), float("-inf")
+        self._every_s = spec.sleep.when.check_every_s
+        with ExitStack() as opened:
+            self.agent = opened.enter_context(self._opened(spec, make_agent, wait))
+            self.agent.ticking = self._clock.elapsed
+            self.home.chmod(0o700)
+            self.log = Log(self.home)
+            opened.callback(self.log.close)
+            self._began_s = self._age_of_last_journaled_turn()
+            when = spec.sleep.when
+            parts = signals or signals_for(
+                when, spec.sleep.budget, self._clock, self.last_turn_s, lambda: self.nights.owing()
+            )
+            self.watch = Watch(parts)
+            self.nights = Nights(self.agent, self.watch, self._clock, self.log)
+            self.schedule = Schedule(
+                self.home,
+                self._clock,
+                self.nights.look,
+                every_s=when.check_every_s,
+                quiet_hours=when.quiet_hours,
+            )
+            opened.callback(self.schedule.close)
+            self.door = DoorServer(
+                self.agent,
+                self.home,
+                {"status": self.status, "warnings": lambda: list(self.agent.warnings)},
+            )
+            opened.callback(self.door.close)
+            self._mark()
+            self._closing = opened.pop_all()
+
+    def run(self) -> None:
+        """Until `stop`. Everything is closed when it returns."""
+        notify("READY=1", f"STATUS=Serving {self.home}")
+        self.log("ready", pid=os.getpid(), home=str(self.home))
+        pulse = min(_PULSE_S, watchdog_s() or _PULSE_S)
+        try:
+            while not self._stop.is_set():
+                wait = self.schedule.run_due()
+                self.keep_house()
+                notify("WATCHDOG=1")
+                self._stop.wait(min(wait, pulse))
+        finally:
+            notify("STOPPING=1")
+            self.close()
+
+    def stop(self) -> None:
+        """End `run`, soon. May be called from a signal handler."""
+        self._stop.set()
+
+    def close(self) -> None:
+        """Hang up, stop a night where it is, close the home. Safe to call twice."""
+        mark_path(self.home).unlink(missing_ok=True)  # clients need not wait for it to come back
+        self.log("stopping")
+        self._closing.close()
+
+    def status(self) -> DaemonStatus:
+        """What `dormouse status` shows of it."""
+        return daemon_status(self.agent, self.nights, self.watch.readings, self._since, self.door.clients)
+
+    def keep_house(self) -> None:
+        """Unload what nobody has used for long, and say what is wrong, once."""
+        now, last = self._clock.elapsed(), self.last_turn_s()
+        if now - self._kept_house < self._every_s:
+            return
+        self._kept_house = now
+        used = now - self._loaded_since if last is None else min(now - self._loaded_since, last)
+        if self.agent.space.engine_open and self.agent.sleeping is None:
+            if used > 60 * self._settings.unload_after_min and self.agent.unload():
+                self.log("engine unloaded")
+        else:
+            self._loaded_since = now
+        for alarm in alarms(self.agent, self.nights, self._settings):
+            if alarm not in self._alarmed:
+                self._alarmed.add(alarm)
+                self.log("alarm", 30, text=alarm)
+                if self._settings.desktop_alarms:
+                    desktop_notification(alarm)
+
+    def last_turn_s(self) -> float | None:
+        """Seconds since the last turn at any door, before the last restart too; None when there was none."""
+        last = self.agent.last_turn
+        if last is not None:
+            return self._clock.elapsed() - last
+        return None if self._began_s is None else self._began_s + self._clock.elapsed() - self._started
+
+    def _opened(self, spec: Spec, make_agent: MakeAgent, wait: bool) -> Agent:
+        while True:
+            try:
+                return make_agent(spec, self.home)
+            except HomeLocked as locked:
+                if locked.command and locked.command.startswith(COMMAND):
+                    raise DaemonRunning(self.home, locked.pid) from None
+                if not wait:
+                    raise
+            time.sleep(_HOME_POLL_S)
+
+    def _age_of_last_journaled_turn(self) -> float | None:
+        self._started = self._clock.elapsed()
+        said = self.agent.space.journal.last_turn_at()
+        return None if said is None else max(0.0, (self._clock.now() - said).total_seconds())
+
+    def _mark(self) -> None:
+        about = {"pid": os.getpid(), "keeper": os.environ.get(KEEPER), "since": self._since}
+        write_atomic(mark_path(self.home), json.dumps(about).encode())

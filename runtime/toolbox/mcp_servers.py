@@ -1,0 +1,200 @@
+"""The tools of MCP servers, over stdio or streamable HTTP, through the official SDK.
+
+Promise: a server is started when its tools are first asked for and stopped by `close`; whatever goes wrong
+with it is a ToolFailed, or, when it cannot be reached at all, an UnusableTool. The SDK is imported only then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import json
+import os
+import threading
+from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ...graphs.abc import Approval, Tool, ToolFailed
+from ..errors import UnusableTool
+
+if TYPE_CHECKING:
+    from mcp import Client
+    from mcp.types import CallToolResult
+    from mcp.types import Tool as Offered
+
+T = TypeVar("T")
+_START_S = 30.0
+_LONGEST_DESCRIPTION = 400
+_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER", "SHELL", "TERM", "SYSTEMROOT")
+
+
+@dataclass(frozen=True)
+class ServerAddress:
+    """How a server is reached: started by `command`, or at `url`. `environment` and `headers` go with it."""
+
+    command: tuple[str, ...] = ()
+    url: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.url or " ".join(self.command)
+
+
+class McpServer:
+    """One server, connected from a thread of its own while it is open.
+
+    Raises UnusableTool when it cannot be reached, or when the SDK is not installed.
+    """
+
+    def __init__(self, address: ServerAddress, *, timeout_s: float = 60.0) -> None:
+        self._address, self._timeout_s = address, timeout_s
+        self._ready: concurrent.futures.Future[Client] = concurrent.futures.Future()
+        self._loop = asyncio.new_event_loop()
+        self._stop = asyncio.Event()
+        self._closed = False
+        self._thread = threading.Thread(target=self._serve, name="dormouse-mcp", daemon=True)
+        self._thread.start()
+        try:
+            self._client = self._ready.result(_START_S)
+        except TimeoutError:
+            self.close()
+            raise UnusableTool(str(address), f"it did not answer within {_START_S:g} s") from None
+        except UnusableTool:
+            self.close()
+            raise
+
+    def tools(
+        self, *, prefix: str = "", only: Sequence[str] = (), approval: Approval = "ask"
+    ) -> list[McpTool]:
+        """The tools it offers, or those of them named in `only`. Raises UnusableTool."""
+        found: list[Offered] = []
+        cursor: str | None = None
+        try:
+            while True:
+                page = self.wait(self._client.list_tools(cursor=cursor))
+                found += page.tools
+                cursor = page.next_cursor
+                if not cursor:
+                    break
+        except ToolFailed as error:
+            raise UnusableTool(str(self._address), str(error)) from error
+        missing = set(only) - {tool.name for tool in found}
+        if missing:
+            raise UnusableTool(str(self._address), f"it offers no tool {sorted(missing)[0]!r}")
+        return [McpTool(self, tool, prefix, approval) for tool in found if not only or tool.name in only]
+
+    def call(self, name: str, arguments: Mapping[str, Any]) -> CallToolResult:
+        """Raises ToolFailed."""
+        return self.wait(self._client.call_tool(name, dict(arguments), self._timeout_s))
+
+    def wait(self, work: Coroutine[Any, Any, T]) -> T:
+        """What `work` comes to in the server's own thread. Raises ToolFailed, whatever went wrong there."""
+        if self._closed or not self._thread.is_alive():
+            work.close()
+            raise ToolFailed(f"the server {self._address} is gone")
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result(self._timeout_s + 5)
+        except (TimeoutError, concurrent.futures.TimeoutError):
+            future.cancel()
+            raise ToolFailed(f"it took longer than {self._timeout_s:g} s") from None
+        except concurrent.futures.CancelledError:
+            raise ToolFailed(f"the server {self._address} is gone") from None
+        except Exception as error:
+            raise ToolFailed(_said(error)) from error
+
+    def close(self) -> None:
+        """Stop the server. Safe to call twice."""
+        self._closed = True
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join(10)
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_until_complete(self._session())
+        except BaseException as error:  # noqa: BLE001  told to whoever opens the server, if it is still opening
+            if not self._ready.done():
+                self._ready.set_exception(UnusableTool(str(self._address), _said(error)))
+        finally:
+            for task in asyncio.all_tasks(self._loop):
+                task.cancel()
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+            self._loop.close()
+
+    async def _session(self) -> None:
+        """Holds the connection open until `close`; opened and left in one task, as the SDK needs it."""
+        try:
+            from mcp import Client
+        except ImportError as error:
+            raise UnusableTool(str(self._address), "MCP servers need the `mcp` package") from error
+        async with AsyncExitStack() as held:
+            target = await self._target(held)
+            client = Client(target, read_timeout_seconds=self._timeout_s)
+            self._ready.set_result(await held.enter_async_context(client))
+            await self._stop.wait()
+
+    async def _target(self, held: AsyncExitStack) -> Any:
+        if self._address.url is not None:
+            if not self._address.headers:
+                return self._address.url
+            import httpx2
+            from mcp.client.streamable_http import streamable_http_client
+
+            client = httpx2.AsyncClient(headers=dict(self._address.headers), timeout=self._timeout_s)
+            await held.enter_async_context(client)
+            return streamable_http_client(self._address.url, http_client=client)
+        from mcp import StdioServerParameters
+
+        program, *arguments = self._address.command
+        # Of this process's environment a server gets what programs need to run, and none of its secrets.
+        environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        environment |= self._address.environment
+        return StdioServerParameters(command=program, args=arguments, env=environment)
+
+
+class McpTool(Tool):
+    """One tool of a server; what it says of itself is shown to the model, so servers are chosen with care."""
+
+    def __init__(self, server: McpServer, offered: Offered, prefix: str, approval: Approval) -> None:
+        self._server, self._offered = server, offered.name
+        self.name = f"{prefix}{offered.name}"
+        words = " ".join((offered.description or offered.title or f"calls {offered.name}").split())
+        self.description = words[:_LONGEST_DESCRIPTION]
+        self.parameters = offered.input_schema
+        self.returns = offered.output_schema
+        self.approval = approval
+
+    def call(self, arguments: Mapping[str, Any]) -> str:
+        result = self._server.call(self._offered, arguments)
+        text = _text_of(result)
+        if result.is_error:
+            raise ToolFailed(text or "the server says that it failed")
+        return text
+
+    def close(self) -> None:
+        self._server.close()
+
+
+def _text_of(result: CallToolResult) -> str:
+    if result.structured_content is not None:
+        return json.dumps(result.structured_content, ensure_ascii=False)
+    parts = []
+    for block in result.content:
+        text = getattr(block, "text", None)
+        parts.append(text if isinstance(text, str) else f"[{block.type}]")
+    return "\n".join(parts)
+
+
+def _said(error: BaseException) -> str:
+    """The innermost sentence of an error, which task groups wrap."""
+    while isinstance(error, BaseExceptionGroup) and error.exceptions:
+        error = error.exceptions[0]
+    if isinstance(error, UnusableTool):
+        return error.reason
+    said = " ".join(str(error).split()).rstrip(".")
+    return said or type(error).__name__

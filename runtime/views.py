@@ -1,0 +1,131 @@
+"""What can be seen of a home from outside: its status, its memories, its adapters. Writes nothing, opens no
+engine.
+
+Knows how to gather and join records; nothing of how they are printed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from ..memory.adapters import Registry
+from ..memory.base_weights import BaseWeights
+from ..memory.errors import BadInput, BaseWeightsError, UnknownAdapter
+from ..memory.home import cache_path
+from ..memory.hub import SCHEME, downloaded, parse
+from ..memory.journal import Memory, MemoryState
+from .nights import barren
+from .records import AdapterView, MemoryView, Status
+from .workspace import Workspace
+
+
+def status(space: Workspace) -> Status:
+    """What the agent holds. A base that cannot be used is a warning here, not an error."""
+    journal, warnings = space.journal, []
+    base, head = None, None
+    try:
+        base = _base_at_hand(space)
+    except BaseWeightsError as error:
+        warnings.append(str(error))
+    if base is not None:
+        registry = Registry(space.home.adapters_path, base.sha256)
+        served = registry.head()
+        head = served.id if served else None
+        warnings += registry.warnings
+    else:
+        head = _last_published(space)
+    sessions = journal.sessions()
+    running = journal.running_night()
+    return Status(
+        name=space.spec.name,
+        home=str(space.home.path),
+        base=_described(base) if base else None,
+        adapter=head,
+        sessions=len(sessions),
+        turns=sum(len(journal.turns(session.id)) for session in sessions),
+        to_sleep_on=len(journal.unharvested()),
+        memories=dict(Counter(memory.state for memory in journal.memories())),
+        nights=dict(Counter(night.state for night in journal.nights())),
+        running_night=running.id if running else None,
+        alarms=tuple(filter(None, [barren(journal.nights(), space.spec.sleep.filter.alarm_nights)])),
+        warnings=tuple(warnings),
+    )
+
+
+def memory_views(space: Workspace, state: MemoryState | None = None) -> list[MemoryView]:
+    """Every memory (or those in one state), the oldest first."""
+    return [_view(space, memory) for memory in space.journal.memories(state)]
+
+
+def show(space: Workspace, id: str | None = None) -> AdapterView | MemoryView:
+    """One adapter or one memory, by an id or the start of it; without one, the adapter being served.
+
+    Raises UnknownAdapter, UnknownRecord, BadInput when no adapter is served yet.
+    """
+    if id is None:
+        id = status(space).adapter
+        if id is None:
+            raise BadInput("No adapter is served yet; `dormouse sleep` makes the first one.")
+    try:
+        manifest = space.shelf.get(id)
+    except UnknownAdapter as error:
+        if error.matches:
+            raise
+        return _view(space, _memory(space, id))
+    return AdapterView(
+        manifest=manifest.model_dump(mode="json"),
+        exam=space.shelf.exam(manifest.id),
+        served=_last_published(space) == manifest.id,
+    )
+
+
+def _memory(space: Workspace, id: str) -> Memory:
+    found = [memory for memory in space.journal.memories() if memory.id.startswith(id)]
+    if len(found) != 1:
+        many = f"{len(found)} memories begin like that; give more of it"
+        reason = many if found else "no adapter and no memory has that id"
+        raise BadInput(f"{id!r} cannot be shown: {reason}.")
+    return found[0]
+
+
+def _view(space: Workspace, memory: Memory) -> MemoryView:
+    return MemoryView(
+        id=memory.id,
+        statement=memory.statement,
+        subject=memory.subject,
+        attribute=memory.attribute,
+        value=memory.value,
+        quote=memory.quote,
+        turns=memory.turn_ids,
+        words={turn: space.journal.turn(turn).content for turn in memory.turn_ids},
+        state=memory.state,
+        reason=memory.reason,
+        night=memory.night_id,
+        superseded_by=memory.superseded_by,
+        created_at=memory.created_at,
+    )
+
+
+def _last_published(space: Workspace) -> str | None:
+    entries = space.shelf.log()
+    return entries[-1].adapter if entries else None
+
+
+def _base_at_hand(space: Workspace) -> BaseWeights | None:
+    """The base, unless it is still to be downloaded."""
+    source, cache = space.spec.model.source, cache_path()
+    if source.startswith(SCHEME) and not Path(downloaded(parse(source), cache)).exists():
+        return None
+    return space.base
+
+
+def _described(base: BaseWeights) -> dict[str, str | int]:
+    return {
+        "source": base.source,
+        "name": base.name,
+        "architecture": base.architecture,
+        "parameters": base.parameters,
+        "quantisation": base.quantisation,
+        "sha256": base.sha256,
+    }

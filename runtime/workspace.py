@@ -1,0 +1,229 @@
+"""What an agent has open: its home, journal, registry, base and engine, each when first needed.
+
+Promise: everything opened is closed, in the order that keeps the journal to the last. Torch is never
+imported here. Knows nothing of turns or nights.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from ..graphs.abc import Tool
+from ..memory.adapters import Registry
+from ..memory.base_weights import BaseWeights, resolve
+from ..memory.engine import WakeEngine
+from ..memory.errors import AdapterError
+from ..memory.gguf_file import Meter
+from ..memory.home import Home, cache_path
+from ..memory.journal import Journal, Turn
+from .engines import opened_engine
+from .spec import Spec
+
+if TYPE_CHECKING:
+    from ..memory.episodes.keeping import Kept
+    from ..memory.episodes.store import ScopedStore
+
+
+class Workspace:
+    """One home, open. With `read_only` nothing is written or locked, so it works beside the home's owner.
+
+    `engine` and `base` replace what the spec names; `meter` is told of downloads and copies. Raises
+    HomeLocked, HomeNotWritable, JournalError and the like at once; what the engine needs is looked for when
+    `engine` is first asked for.
+    """
+
+    def __init__(
+        self,
+        spec: Spec,
+        home: Path | None = None,
+        *,
+        command: str,
+        read_only: bool = False,
+        engine: WakeEngine | None = None,
+        base: BaseWeights | None = None,
+        meter: Meter | None = None,
+    ) -> None:
+        self.spec = spec
+        self._meter = meter
+        self.warnings: list[str] = []
+        self._given_engine, self._given_base = engine, base
+        self._opening = threading.RLock()
+        self._closing = ExitStack()
+        self.home = self._closing.enter_context(Home.open(home, command=command, read_only=read_only))
+        try:
+            self.journal = self._closing.enter_context(Journal(self.home.journal_path, read_only=read_only))
+        except BaseException:
+            self._closing.close()
+            raise
+        self._closing.callback(self._close_engine)
+
+    @cached_property
+    def base(self) -> BaseWeights:
+        """The base weights the spec names, found and hashed. Raises BaseWeightsError."""
+        return self._given_base or resolve(self.spec.model.source, cache_path(), self._meter)
+
+    @cached_property
+    def shelf(self) -> Registry:
+        """The registry to look at only: needs no base, and so cannot say what may be served."""
+        return Registry(self.home.adapters_path, "")
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The adapters for this base."""
+        return Registry(self.home.adapters_path, self.base.sha256)
+
+    @property
+    def episodes(self) -> ScopedStore:
+        """The episodic store of this home, following its journal. Raises BadEmbedder, StoreError."""
+        with self._opening:
+            return self._episodes
+
+    @cached_property
+    def _episodes(self) -> ScopedStore:
+        from ..memory.episodes.embedder import open_embedder
+        from ..memory.episodes.journal_source import JournalSource
+        from ..memory.episodes.records import Scope
+        from ..memory.episodes.store import EpisodicStore
+
+        settings = self.spec.memory.store
+        store = EpisodicStore(
+            self.home.store_path,
+            lambda: open_embedder(settings.embedder, cache_path(), settings.threads),
+            settings,
+        )
+        self._closing.callback(store.close)
+        scope = Scope(agent=self.spec.name)
+        if not self.home.read_only:
+            store.keep_only(scope)  # an agent that was renamed has its index made anew, under its new name
+        return store.of(scope, JournalSource(self.journal))
+
+    def refresh_store(self) -> None:
+        """After the journal was rewritten: no word or vector of what is gone is left in the index."""
+        if self.home.store_path.exists():
+            self.episodes.refresh()
+
+    def leave_out(self, turn_ids: Iterable[int]) -> None:
+        """After turns were taken back: the index does not find them any more."""
+        if self.home.store_path.exists():
+            self.episodes.forget(list(turn_ids))
+
+    def back_up(self, target: Path) -> Kept:
+        """Write tier 1, the journal and its index, to one file. Raises BadInput, DiskFull, HomeError."""
+        from ..memory.episodes.keeping import back_up
+
+        return back_up(self.home.journal_path, _index_path(self.home, self.spec), target)
+
+    def recalled(self, text: str, k: int) -> list[Turn]:
+        """The turns nearest to `text`, the nearest first."""
+        return [self.journal.turn(hit.episode.id) for hit in self.episodes.recall(text, k)]
+
+    @property
+    def engine(self) -> WakeEngine:
+        """The wake engine, with the adapter HEAD names mounted. Raises BaseWeightsError, EngineError."""
+        with self._opening:
+            return self._engine
+
+    @cached_property
+    def _engine(self) -> WakeEngine:
+        engine = self._given_engine or self._open_engine()
+        try:
+            self.mount_head(engine)
+        except BaseException:
+            engine.close()
+            raise
+        return engine
+
+    @cached_property
+    def tools(self) -> tuple[Tool, ...]:
+        """The tools the spec offers; servers of tools are started. Raises UnusableTool."""
+        if not self.spec.tools.offer:
+            return ()
+        from . import forgetting
+        from .toolbox.build import Surroundings, build_tools
+
+        around = Surroundings(
+            journal=self.journal,
+            search=self.recalled,
+            screen=forgetting.screen(self),
+            forget=self._forgotten,
+            sandbox=self.spec.sandbox,
+            warn=self.warnings.append,
+            closing=self._closing,
+        )
+        return build_tools(self.spec.tools.offer, around)
+
+    def _forgotten(self, words: str) -> int:
+        """Forget all that holds these words, from within a turn; how many memories it was."""
+        from . import forgetting
+
+        forgetting.finish_erasing(self)
+        return len(forgetting.erase(self, forgetting.choose(self, (), words)).forgotten)
+
+    @property
+    def engine_open(self) -> bool:
+        """Whether the engine is in memory."""
+        return "_engine" in self.__dict__
+
+    def unload(self) -> bool:
+        """Give the engine's memory back; the next use opens it again. Whether there was any to give back.
+
+        An engine that was given is its giver's, and stays.
+        """
+        with self._opening:
+            if self._given_engine is not None or not self.engine_open:
+                return False
+            self._close_engine()
+            return True
+
+    def _close_engine(self) -> None:
+        engine: WakeEngine | None = self.__dict__.pop("_engine", None)
+        if engine is not None:
+            engine.close()
+
+    def _open_engine(self) -> WakeEngine:
+        return opened_engine(self.base, self.spec.model, self._meter)
+
+    def mount_head(self, engine: WakeEngine) -> None:
+        """Serve what HEAD names; an adapter that cannot be served is a warning, and the bare base answers."""
+        try:
+            head = self.registry.head()
+            engine.mount([self.registry.mount(head.id)] if head else [])
+        except AdapterError as error:
+            self.warnings.append(str(error))
+            engine.mount([])
+        self.warnings += [sentence for sentence in self.registry.warnings if sentence not in self.warnings]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close everything. Safe to call twice."""
+        with self._opening:
+            self._closing.close()
+
+
+def restore_home(spec: Spec, home: Path | None, source: Path, *, replace: bool, command: str) -> Kept:
+    """Put a backup's journal and index into the home. Raises BadInput, and HomeLocked while another process
+    owns it.
+    """
+    from ..memory.episodes.keeping import restore
+
+    with Home.open(home, command=command) as opened:
+        return restore(source, opened.journal_path, _index_path(opened, spec), replace=replace)
+
+
+def _index_path(home: Home, spec: Spec) -> Path:
+    from ..memory.episodes.records import Scope
+
+    return home.store_path / Scope(agent=spec.name).key / "index.db"

@@ -1,0 +1,1 @@
+"""The stages of a night, each a function over plain records, and the training process."""

@@ -1,0 +1,155 @@
+"""Compaction: the day's talk becomes candidate memories, each quoting the user's own words.
+
+Promise: nothing is proposed that the scribe or a rule did not read in a user's turn. Whether a candidate
+becomes a memory is the filter's business.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ..memory.engine import Completion, Message, Mount, Sampling, WakeEngine
+from ..memory.errors import ContextOverflow
+from ..verifiers.support import stands_in
+from . import kinds, scribe
+from .harvest import HarvestedTurn
+from .records import Candidate
+from .rules import read_by_rules
+from .settings import CompactSettings
+
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
+_CORRECTS = re.compile(
+    r"\b(actually|no longer|not any ?more|any ?more|scratch that|correction|i meant|instead|these days|as of|"
+    r"changed|now(?! and then)|no,|wait|sorry|used to|moved|switched|swapped|sold|turned|renamed|since)\b",
+    re.IGNORECASE,
+)
+_FEW_SHOT_KINDS = 6
+_ANSWER_TOKENS = 96
+_LEAST_CHARS = 200  # a piece that does not fit and is shorter means that no piece can
+
+
+@dataclass(frozen=True, slots=True)
+class Scribe:
+    """Who plays the role: an engine, with the role adapter or, for a larger base, by examples alone."""
+
+    engine: WakeEngine
+    adapter: Mount | None
+
+    @property
+    def name(self) -> str:
+        return self.adapter.name if self.adapter else "base"
+
+    def write(self, prompt: str, request: str, sampling: Sampling) -> Completion:
+        stack = (self.adapter,) if self.adapter else ()
+        shown = [] if self.adapter else _examples(prompt)
+        messages = [Message("system", prompt), *shown, Message("user", request)]
+        return self.engine.complete(messages, sampling, adapters=stack)
+
+
+def _examples(prompt: str) -> list[Message]:
+    """Worked examples from the bank, for a base that no role adapter was trained for."""
+    messages: list[Message] = []
+    step = len(kinds.bank()) // _FEW_SHOT_KINDS
+    for kind in kinds.bank()[::step][:_FEW_SHOT_KINDS]:
+        if prompt == scribe.ASKING_PROMPT:
+            told = kinds.tell(kind.told[0], random.Random(0))[0]
+            messages += [
+                Message("user", scribe.asking_request(*kind.key, told)),
+                Message("assistant", scribe.asking_reply(kind.asked[:5])),
+            ]
+            continue
+        text, facts = kinds.tell(kind.told[0], random.Random(0))
+        messages += [
+            Message("user", scribe.notes_request(text)),
+            Message("assistant", scribe.notes_reply(facts)),
+            Message("user", scribe.notes_request(kinds.talk_without_facts()[len(messages)])),
+            Message("assistant", scribe.NOTHING),
+        ]
+    return messages
+
+
+def sentences(text: str) -> list[str]:
+    return [piece.strip() for piece in _SENTENCE_END.split(text) if piece.strip()]
+
+
+def pieces(text: str, max_words: int) -> list[str]:
+    """The turn in runs of whole sentences of at most `max_words`; a longer sentence is cut at a word."""
+    out: list[str] = []
+    for sentence in sentences(text):
+        tokens = sentence.split()
+        for start in range(0, len(tokens), max_words):
+            part = " ".join(tokens[start : start + max_words])
+            if out and len(out[-1].split()) + len(part.split()) <= max_words:
+                out[-1] = f"{out[-1]} {part}"
+            else:
+                out.append(part)
+    return out
+
+
+def quote_for(value: str, text: str) -> str:
+    """The sentence of `text` that holds `value`; the whole text when the value spans two."""
+    return next((sentence for sentence in sentences(text) if stands_in(value, sentence)), text)
+
+
+def _line_confidences(completion: Completion) -> list[float]:
+    """Mean log-probability of the tokens of each line of an answer."""
+    sums: list[list[float]] = [[]]
+    for token in completion.tokens:
+        sums[-1].append(token.logprob)
+        if "\n" in token.text:
+            sums.append([])
+    return [sum(line) / len(line) if line else 0.0 for line in sums]
+
+
+def _read_piece(writer: Scribe, piece: str, before: str, turn: HarvestedTurn, limit: int) -> list[Candidate]:
+    request = scribe.notes_request(piece, before)
+    try:
+        completion = writer.write(scribe.NOTES_PROMPT, request, Sampling(max_tokens=_ANSWER_TOKENS))
+    except ContextOverflow:
+        # Few words can be many tokens (a pasted key, a script without spaces), and must not stop the night.
+        if before:
+            return _read_piece(writer, piece, "", turn, limit)
+        if len(piece) < _LEAST_CHARS:
+            raise
+        middle = len(piece) // 2
+        halves = (piece[:middle], piece[middle:])
+        return [found for half in halves for found in _read_piece(writer, half, "", turn, limit)]
+    confidences = _line_confidences(completion)
+    found: list[Candidate] = []
+    for number, line in enumerate(completion.text.splitlines()):
+        for subject, attribute, value in scribe.read_notes(line):
+            confidence = confidences[min(number, len(confidences) - 1)]
+            quote = quote_for(value, piece)
+            corrects = bool(_CORRECTS.search(piece))
+            found.append(
+                Candidate(subject, attribute, value, quote, turn.id, writer.name, confidence, corrects)
+            )
+    return list(dict.fromkeys(found))[:limit]
+
+
+def compact(
+    turns: Sequence[HarvestedTurn],
+    writer: Scribe,
+    settings: CompactSettings,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Candidate]:
+    """Candidates in the order they were told; rules add what the scribe did not find."""
+    found: list[Candidate] = []
+    for number, turn in enumerate(turns):
+        before = turn.before
+        for piece in pieces(turn.content, settings.max_words):
+            written = _read_piece(
+                writer, piece, " ".join(before.split()[-settings.max_words :]), turn, settings.lines_per_turn
+            )
+            values = {candidate.value.casefold() for candidate in written}
+            for subject, attribute, value in read_by_rules(piece):
+                if value.casefold() not in values:
+                    quote = quote_for(value, piece)
+                    written.append(Candidate(subject, attribute, value, quote, turn.id, "rules"))
+            found.extend(written)
+            before = piece
+        progress(number + 1, len(turns))
+    return found

@@ -1,0 +1,189 @@
+"""The exam: what a candidate adapter must answer, through the wake engine, before it may serve.
+
+Promise: empty context, retrieval off, the engine that serves; an exam that is missing or empty fails, and so
+does one with a kind that had nothing to ask. Knows nothing of training.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib import resources
+from typing import Any, Literal
+
+from ..memory.engine import Message, Mount, Sampling, WakeEngine
+from ..verifiers.abc import Claim
+from ..verifiers.abstention import abstained
+from ..verifiers.match import Match
+from .replay import Probe
+from .settings import ExamSettings
+
+ItemKind = Literal["fact", "unknown", "skill", "forgotten"]
+KINDS: tuple[ItemKind, ...] = ("fact", "unknown", "skill", "forgotten")
+_ANSWER_TOKENS = 48
+
+
+@dataclass(frozen=True, slots=True)
+class ExamItem:
+    """A question and how its answer is judged.
+
+    The answer holds any of `expect` (if given) and none of `forbid`; for `unknown` and `forgotten` it says
+    that the agent does not know.
+    """
+
+    id: str
+    question: str
+    kind: ItemKind
+    expect: tuple[str, ...] = ()
+    forbid: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ItemResult:
+    id: str
+    kind: str
+    question: str
+    answer: str
+    passed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ExamReport:
+    """Answers in order, and for each kind how many were asked (`n`) and how many `passed`."""
+
+    kinds: dict[str, dict[str, int]]
+    items: tuple[ItemResult, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        items = [{"id": item.id, "answer": item.answer, "passed": item.passed} for item in self.items]
+        return {"kinds": self.kinds, "items": items}
+
+    def rate(self, kind: str) -> float:
+        """Share passed of one kind; 0 when it was not asked."""
+        counts = self.kinds.get(kind, {"n": 0, "passed": 0})
+        return counts["passed"] / counts["n"] if counts["n"] else 0.0
+
+
+def passes(item: ExamItem, answer: str) -> bool:
+    if (item.expect or item.forbid) and not Match().judge(
+        Claim(answer, expect=item.expect, forbid=item.forbid)
+    ).passed:
+        return False
+    if item.kind in ("unknown", "forgotten"):
+        return abstained(answer)
+    return bool(answer.strip())
+
+
+def report(results: Iterable[ItemResult]) -> ExamReport:
+    items = tuple(results)
+    kinds: dict[str, dict[str, int]] = {}
+    for item in items:
+        counts = kinds.setdefault(item.kind, {"n": 0, "passed": 0})
+        counts["n"] += 1
+        counts["passed"] += item.passed
+    return ExamReport(kinds, items)
+
+
+def ask_items(items: Sequence[ExamItem], ask: Callable[[str], str]) -> ExamReport:
+    """Puts each question to `ask` and judges what comes back."""
+    results = []
+    for item in items:
+        answer = ask(item.question)
+        results.append(ItemResult(item.id, item.kind, item.question, answer, passes(item, answer)))
+    return report(results)
+
+
+def general_skills() -> list[ExamItem]:
+    """Plain general questions that no training set holds."""
+    path = resources.files(__package__) / "data" / "exam_skills.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
+    return [
+        ExamItem(f"skill-{i}", row["question"], "skill", tuple(row["expect"])) for i, row in enumerate(rows)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Examiner:
+    """Asks one adapter stack through the wake engine, with the persona and nothing else in the context."""
+
+    engine: WakeEngine
+    persona: str
+    stack: tuple[Mount, ...]
+
+    def ask(self, question: str) -> str:
+        messages = [Message("system", self.persona), Message("user", question)]
+        sampling = Sampling(max_tokens=_ANSWER_TOKENS)
+        return self.engine.complete(messages, sampling, adapters=self.stack).text.strip()
+
+
+def skills_of_base(engine: WakeEngine, persona: str, count: int) -> list[ExamItem]:
+    """The first `count` general questions that the bare base answers rightly: what the night may not lose."""
+    bare = Examiner(engine, persona, ())
+    kept: list[ExamItem] = []
+    for item in general_skills():
+        if len(kept) == count:
+            break
+        if passes(item, bare.ask(item.question)):
+            kept.append(item)
+    return kept
+
+
+def _from_probes(probes: Sequence[Probe]) -> list[tuple[str, ExamItem]]:
+    """(exam kind, item) for each probe: `new` and `old` are facts, told apart in the report."""
+    items = []
+    for number, probe in enumerate(probes):
+        kind: ItemKind = "unknown" if probe.kind == "unknown" else "fact"
+        expect = (probe.expect,) if probe.expect else ()
+        items.append((probe.kind, ExamItem(f"{probe.kind}-{number}", probe.question, kind, expect)))
+    return items
+
+
+def hold(
+    examiner: Examiner,
+    probes: Sequence[Probe],
+    skills: Sequence[ExamItem],
+    settings: ExamSettings,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Any]:
+    """Holds the exam; returns the record kept with the adapter: kinds, items, `passed`, and why if not."""
+    asked = [*_from_probes(probes), *(("skill", item) for item in skills)]
+    results = []
+    for number, (kind, item) in enumerate(asked):
+        answer = examiner.ask(item.question)
+        results.append(ItemResult(item.id, kind, item.question, answer, passes(item, answer)))
+        progress(number + 1, len(asked))
+    outcome = report(results)
+    reasons = shortfalls(outcome, settings)
+    return {
+        "passed": not reasons,
+        "reasons": reasons,
+        "kinds": outcome.kinds,
+        "items": [asdict(result) for result in outcome.items],
+        "thresholds": settings.model_dump(),
+        "adapter": examiner.stack[-1].name if examiner.stack else None,
+        "engine": type(examiner.engine).__name__,
+    }
+
+
+def shortfalls(outcome: ExamReport, settings: ExamSettings) -> list[str]:
+    """Why a candidate fails; empty when it passes.
+
+    Only `old` may be missing: there may be no earlier night.
+    """
+    wanted: Mapping[str, float] = {
+        "new": settings.min_new,
+        "old": settings.min_old,
+        "unknown": settings.min_unknown,
+        "skill": settings.min_skill,
+    }
+    reasons = []
+    for kind, least in wanted.items():
+        counts = outcome.kinds.get(kind)
+        if counts is None or counts["n"] == 0:
+            if kind != "old":
+                reasons.append(f"no question of kind {kind} was asked")
+            continue
+        if outcome.rate(kind) < least:
+            reasons.append(f"{kind}: {counts['passed']} of {counts['n']} right, fewer than {least:.0%}")
+    return reasons

@@ -1,0 +1,181 @@
+"""The bank of kinds of personal facts: how people tell each kind, and how they ask for it.
+
+Promise: everything here was written for training and shares no sentence with the benchmarks' personas. The
+night draws questions from it; the role adapters are trained on it. Knows nothing of models.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+Fact = tuple[str, str, str]  # subject, attribute, value
+
+_MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_SLOT = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One way to tell: a text with slots, the facts it holds (values may be slots), what fills the slots."""
+
+    text: str
+    facts: tuple[Fact, ...]
+    slots: Mapping[str, str | tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    subject: str
+    attribute: str
+    values: str | tuple[str, ...]
+    told: tuple[Told, ...]
+    asked: tuple[str, ...]
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.subject, self.attribute
+
+
+@dataclass(frozen=True, slots=True)
+class OneOff:
+    """A turn with literal values, its facts, and for each fact some questions."""
+
+    text: str
+    before: str
+    facts: tuple[Fact, ...]
+    asked: tuple[tuple[str, ...], ...]
+
+
+def _rows(name: str) -> list[dict[str, Any]]:
+    path = resources.files(__package__) / "data" / name
+    return [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
+
+
+def _fill(values: Any) -> str | tuple[str, ...]:
+    return values if isinstance(values, str) else tuple(values)
+
+
+def _told(entry: Any, subject: str, attribute: str, values: Any) -> Told:
+    if isinstance(entry, str):
+        return Told(entry, ((subject, attribute, "{v}"),), {"v": _fill(values)})
+    slots = {"v": _fill(values)} | {name: _fill(fill) for name, fill in entry["slots"].items()}
+    return Told(entry["text"], tuple((s, a, v) for s, a, v in entry["facts"]), slots)
+
+
+@cache
+def bank() -> tuple[Kind, ...]:
+    """All kinds, in a fixed order."""
+    kinds = []
+    folder = resources.files(__package__) / "data" / "kinds"
+    for path in sorted(folder.iterdir(), key=lambda item: item.name):
+        for row in _rows(f"kinds/{path.name}"):
+            subject, attribute, values = row["subject"], row["attribute"], row["values"]
+            told = tuple(_told(entry, subject, attribute, values) for entry in row["told"])
+            kinds.append(Kind(subject, attribute, _fill(values), told, tuple(row["asked"])))
+    return tuple(kinds)
+
+
+@cache
+def one_offs() -> tuple[OneOff, ...]:
+    names = ("oneoff_a.jsonl", "oneoff_b.jsonl", "oneoff_c.jsonl", "context.jsonl")
+    return tuple(
+        OneOff(
+            row.get("text") or row["now"],
+            row.get("before", ""),
+            tuple((s, a, v) for s, a, v in row["facts"]),
+            tuple(tuple(questions) for questions in row.get("asked", ())),
+        )
+        for name in names
+        for row in _rows(name)
+    )
+
+
+@cache
+def talk_without_facts() -> tuple[str, ...]:
+    folder = resources.files(__package__) / "data"
+    lines = (folder / "nofact.txt").read_text().splitlines() + (
+        folder / "nofact_b.txt"
+    ).read_text().splitlines()
+    return tuple(line.strip() for line in lines if line.strip())
+
+
+@cache
+def general_prompts() -> tuple[str, ...]:
+    """Prompts that have nothing to do with the user's own facts: what anchors are made of."""
+    return tuple(row["question"] for row in _rows("general.jsonl"))
+
+
+@cache
+def pools() -> dict[str, Any]:
+    path = resources.files(__package__) / "data" / "pools.json"
+    loaded: dict[str, Any] = json.loads(path.read_text())
+    return loaded
+
+
+def invented_word(rng: random.Random) -> str:
+    parts = pools()["invented_syllables"]
+    middle = rng.choice(parts["middle"]) if rng.random() < 0.4 else ""
+    return str(rng.choice(parts["start"])).capitalize() + middle + str(rng.choice(parts["end"]))
+
+
+def draw(pool: str, rng: random.Random) -> str:
+    """A value of the named pool; names of people, places and companies are sometimes made up."""
+    listed = pools()
+    if pool in ("first_name", "pet_name", "city", "company", "surname", "street") and rng.random() < 0.15:
+        return invented_word(rng) + (" Street" if pool == "street" else "")
+    if pool in listed:
+        return str(rng.choice(listed[pool]))
+    day, month, year = rng.randint(1, 28), rng.choice(_MONTHS), rng.randint(1955, 2026)
+    hour, minute = rng.randint(4, 12), rng.choice(("", ":15", ":30", ":45", ":10"))
+    made = {
+        "full_name": lambda: f"{rng.choice(listed['first_name'])} {rng.choice(listed['surname'])}",
+        "date": lambda: rng.choice(
+            (f"{day} {month}", f"{month} {day}", f"the {day}th of {month}", f"{day}th {month}")
+        ),
+        "time": lambda: rng.choice(
+            (f"{hour}{minute} am", f"{hour}{minute}", f"{hour} o'clock", f"half past {hour}")
+        ),
+        "year": lambda: str(year),
+        "number": lambda: str(rng.choice((rng.randint(2, 12), rng.randint(13, 99), rng.randint(100, 999)))),
+        "weekday": lambda: rng.choice(_WEEKDAYS),
+        "month": lambda: month,
+        "invented": lambda: invented_word(rng),
+    }
+    return made[pool]()
+
+
+def value_of(fill: str | Sequence[str], rng: random.Random) -> str:
+    if isinstance(fill, str):
+        return draw(fill.removeprefix("pool:"), rng)
+    return rng.choice(list(fill))
+
+
+def tell(told: Told, rng: random.Random) -> tuple[str, tuple[Fact, ...]]:
+    """Fills the slots of one telling; returns the text and its facts with the same values."""
+    values = {name: value_of(fill, rng) for name, fill in told.slots.items()}
+
+    def filled(text: str) -> str:
+        return _SLOT.sub(lambda match: values[match.group(1)], text)
+
+    return filled(told.text), tuple((s, a, filled(v)) for s, a, v in told.facts)

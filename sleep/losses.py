@@ -1,0 +1,40 @@
+"""The losses of consolidation, as pure functions of logits and targets.
+
+Each states its equation and source. Knows nothing about models, data or optimisers.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def cross_entropy(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Weighted mean negative log-likelihood: sum_i w_i * -log softmax(z_i)[y_i] / sum_i w_i.
+
+    logits [N, V] (any float dtype; computed in float32), target [N] int64, weight [N] >= 0; returns a scalar
+    in nats.
+    """
+    losses = functional.cross_entropy(logits.float(), target, reduction="none")
+    return (losses * weight).sum() / weight.sum().clamp_min(1e-9)
+
+
+def top_k_divergence(logits: Tensor, top_ids: Tensor, top_logprobs: Tensor, weight: Tensor) -> Tensor:
+    """KL(stored || model) with the stored top-k and one bucket for the tail (a lower bound of the full KL).
+
+    KL = sum_k p_k (log p_k - log q_k) + p_t (log p_t - log q_t), with p_t = 1 - sum_k p_k and q_t likewise,
+    after the stored-logit distance of Dark Experience Replay (Buzzega et al. 2020, arXiv:2004.07211, eq.
+    5-6). logits [N, V]; top_ids [N, K] int64; top_logprobs [N, K], nats, -inf where unused; weight [N]; a
+    scalar in nats.
+    """
+    log_q = torch.log_softmax(logits.float(), dim=-1).gather(1, top_ids)
+    p = top_logprobs.exp()
+    tail_p = (1.0 - p.sum(dim=1)).clamp_min(1e-6)
+    used = p > 0
+    tail_q = (1.0 - torch.where(used, log_q.exp(), torch.zeros_like(p)).sum(dim=1)).clamp_min(1e-6)
+    inside = torch.where(
+        used, p * (torch.where(used, top_logprobs, torch.zeros_like(p)) - log_q), torch.zeros_like(p)
+    )
+    each = inside.sum(dim=1) + tail_p * (tail_p.log() - tail_q.log())
+    return (each * weight).sum() / weight.sum().clamp_min(1e-9)

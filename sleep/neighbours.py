@@ -1,0 +1,125 @@
+"""Neighbours of what was told: the same attribute of another subject, another attribute of the same subject.
+
+Promise: no neighbour is a pair that was told, or one that could mean the same. They are what an adapter
+invents answers for, so the night trains it to decline them.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from ..memory.records import Memory
+from . import kinds
+from .questions import asked_for, may_mean_the_same, plain_questions
+
+_PEOPLE = [
+    "mother",
+    "father",
+    "brother",
+    "sister",
+    "son",
+    "daughter",
+    "wife",
+    "husband",
+    "partner",
+    "aunt",
+    "uncle",
+    "cousin",
+    "grandmother",
+    "grandfather",
+    "niece",
+    "nephew",
+    "boss",
+    "neighbour",
+    "flatmate",
+    "teacher",
+    "doctor",
+    "dentist",
+    "landlord",
+    "colleague",
+    "best friend",
+]
+_ANIMALS = ["dog", "cat", "rabbit", "horse", "parrot", "goldfish", "tortoise", "hamster"]
+_THINGS = ["car", "bike", "boat", "guitar", "phone", "laptop", "house", "garden", "camera"]
+_OF_PEOPLE = (
+    "name",
+    "age",
+    "job",
+    "home city",
+    "birthday",
+    "hobby",
+    "favourite food",
+    "allergy",
+    "employer",
+    "nickname",
+)
+_OF_ANIMALS = ("name", "age", "breed", "colour", "vet", "favourite food", "birthday")
+_OF_THINGS = ("name", "colour", "make", "age", "year")
+_FAVOURITES = [
+    "food",
+    "colour",
+    "book",
+    "film",
+    "song",
+    "drink",
+    "dish",
+    "season",
+    "number",
+    "author",
+    "cake",
+    "soup",
+    "fruit",
+    "band",
+    "game",
+]
+
+
+def _group(subject: str) -> tuple[Sequence[str], Sequence[str]]:
+    """Subjects like this one, and what one may ask of them."""
+    if subject in _ANIMALS:
+        return _ANIMALS + _PEOPLE[:8], _OF_ANIMALS
+    if subject in _THINGS:
+        return _THINGS, _OF_THINGS
+    return _PEOPLE + _ANIMALS[:3], _OF_PEOPLE
+
+
+def _like(memory: Memory) -> list[tuple[str, str]]:
+    """All neighbours of one memory, told or not."""
+    subject, attribute = memory.subject, memory.attribute
+    subjects, attributes = _group(subject)
+    if subject == "user":
+        words = set(attribute.split())
+        akin = [
+            kind.key
+            for kind in kinds.bank()
+            if kind.subject == "user" and words & set(kind.attribute.split())
+        ]
+        if "favourite" in words:
+            akin += [("user", f"favourite {thing}") for thing in _FAVOURITES]
+        same_of_others = [(other, attribute) for other in subjects] if attribute in _OF_PEOPLE else []
+        return [*akin, *same_of_others]
+    others = [(other, attribute) for other in subjects]
+    return [*others, *((subject, other) for other in attributes)]
+
+
+def neighbours(
+    memories: Sequence[Memory], taken: Sequence[tuple[str, str]], per_memory: int, rng: random.Random
+) -> list[tuple[str, str]]:
+    """Up to `per_memory` neighbours of each memory that were not told, each pair once, in a fixed order."""
+    found: dict[tuple[str, str], None] = {}
+    for memory in memories:
+        free = [pair for pair in _like(memory) if pair not in found and not may_mean_the_same(pair, taken)]
+        free = list(dict.fromkeys(free))
+        of_others = [pair for pair in free if pair[1] == memory.attribute]
+        of_same = [pair for pair in free if pair[1] != memory.attribute]
+        rng.shuffle(of_others)
+        rng.shuffle(of_same)
+        half = max(per_memory // 2, per_memory - len(of_same))
+        found.update(dict.fromkeys([*of_others[:half], *of_same[: per_memory - min(half, len(of_others))]]))
+    return list(found)
+
+
+def ask_about(pair: tuple[str, str]) -> tuple[str, ...]:
+    """Ways to ask for a pair: the bank's where it has them, and the plain ones."""
+    return (*asked_for(*pair), *plain_questions(*pair))

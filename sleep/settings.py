@@ -1,0 +1,217 @@
+"""Settings of the night, as they stand under `sleep:` and `exam:` in the spec."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+QuietHours = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CompactSettings(_Settings):
+    """How the day's talk becomes memories."""
+
+    min_confidence: float = Field(
+        default=-0.6,
+        le=0.0,
+        description="Mean log-probability (nats per token) under which a line the model wrote is dropped.",
+    )
+    max_words: int = Field(
+        default=60, ge=8, description="Words of a turn that are read at a time; longer ones are cut."
+    )
+    lines_per_turn: int = Field(default=6, ge=1, le=32, description="Facts at most from one piece of a turn.")
+
+
+class FilterSettings(_Settings):
+    """What a night may not learn, whatever was said."""
+
+    train_secrets: bool = Field(
+        default=False,
+        description="Whether passwords, keys, card numbers and the like may be learnt into the weights.",
+    )
+    alarm_nights: int = Field(
+        default=3,
+        ge=1,
+        description="Nights in a row that heard talk and admitted nothing before `status` raises an alarm.",
+    )
+
+
+class LoraSettings(_Settings):
+    """The shape of the adapter."""
+
+    rank: int = Field(default=16, ge=1, le=256, description="Rank of the low-rank matrices.")
+    alpha: float = Field(
+        default=32.0, gt=0, description="Scale of the adapter: alpha / rank multiplies its output."
+    )
+    first_layer: int = Field(default=0, ge=0, description="Decoder block from which layers are adapted.")
+    file_type: Literal["f16", "q8_0", "f32"] = Field(
+        default="f16", description="Number format of the GGUF adapter."
+    )
+
+
+class TrainingSettings(_Settings):
+    """How the adapter is trained."""
+
+    learning_rate: float = Field(default=9e-4, gt=0, description="Peak learning rate of AdamW.")
+    epochs: float = Field(default=2.5, gt=0, description="Passes over the night's training set.")
+    tokens_per_step: int = Field(
+        default=900, ge=32, description="Tokens of one optimiser step, before packing."
+    )
+    warmup_share: float = Field(
+        default=0.05, ge=0, lt=1, description="Share of the steps that warm the rate up."
+    )
+    weight_decay: float = Field(default=0.0, ge=0, description="Weight decay of AdamW.")
+    max_grad_norm: float = Field(
+        default=1.0, gt=0, description="Gradient norm above which steps are scaled down."
+    )
+    anchor_weight: float = Field(
+        default=3.0, ge=0, description="Weight of the divergence from stored distributions."
+    )
+    threads: int | None = Field(
+        default=None, ge=1, description="Threads that train; by default one per physical core."
+    )
+    nice: int = Field(default=10, ge=0, le=19, description="Niceness of the training process.")
+
+
+class ReplaySettings(_Settings):
+    """What is trained beside the new memories, so that the rest is kept."""
+
+    questions_per_memory: int = Field(default=28, ge=1, description="Phrasings trained for each new memory.")
+    negatives_per_memory: float = Field(
+        default=28.0, ge=0, description="Questions about things never told, per memory."
+    )
+    neighbours_per_memory: int = Field(
+        default=18,
+        ge=0,
+        description="Of those, how many ask for the same of others, or for other things of the same.",
+    )
+    neighbour_share: float = Field(
+        default=0.7, ge=0, le=1, description="Share of the further negatives that ask for neighbours again."
+    )
+    min_negatives: int = Field(default=240, ge=0, description="Questions about things never told, at least.")
+    anchors: int = Field(
+        default=128, ge=0, description="General prompts with the base's own answer distribution."
+    )
+    anchor_tokens: int = Field(
+        default=32, ge=4, description="Tokens of the base's answer kept with each anchor."
+    )
+    anchor_top_k: int = Field(
+        default=16, ge=1, le=128, description="Alternatives kept for each anchored token."
+    )
+    old_memories: int = Field(
+        default=120, ge=0, description="Memories of earlier nights that are replayed at most."
+    )
+    questions_per_old_memory: int = Field(
+        default=16, ge=1, description="Phrasings replayed for each old memory."
+    )
+
+
+class WhenSettings(_Settings):
+    """When the daemon sleeps by itself: there is something to learn, and nothing says that anybody minds."""
+
+    enabled: bool = Field(
+        default=True, description="Whether the daemon sleeps by itself; `dormouse sleep` always may."
+    )
+    min_turns: int = Field(default=1, ge=1, description="Turns to sleep on, at least.")
+    last_turn_min: float = Field(
+        default=10.0, ge=0, description="Minutes since the last turn at any door, at least."
+    )
+    input_idle_min: float = Field(
+        default=10.0, ge=0, description="Minutes without keyboard or mouse in your session, at least."
+    )
+    max_load_cores: float = Field(
+        default=0.5, ge=0, description="Cores that other processes keep busy, at most."
+    )
+    max_gpu_percent: float = Field(
+        default=20.0, ge=0, le=100, description="How busy the graphics processors are, at most."
+    )
+    min_battery_percent: float = Field(
+        default=100.0,
+        ge=0,
+        le=100,
+        description="Charge needed to sleep on battery; 100 means only when plugged in.",
+    )
+    quiet_hours: tuple[QuietHours, ...] = Field(
+        default=(),
+        description='Hours for nights in local time, such as "23:00-06:30"; any time when there are none.',
+    )
+    debt_days: float = Field(
+        default=3.0,
+        gt=0,
+        description="Days a turn waits for a night, after which quiet hours are not waited for.",
+    )
+    check_every_s: float = Field(default=60.0, ge=1, description="Seconds between two looks at all that.")
+    retry_min: float = Field(
+        default=15.0,
+        gt=0,
+        description="Minutes before a failed night is tried again; doubled by each failure, up to a day.",
+    )
+
+
+class BudgetSettings(_Settings):
+    """What a night may cost."""
+
+    training_min: float | None = Field(
+        default=None,
+        gt=0,
+        description="Minutes of training at most, standing still aside; the exam judges what came of it.",
+    )
+    battery_percent: float = Field(
+        default=20.0, ge=0, le=100, description="Charge one night may use on battery before it stands still."
+    )
+    memory_share: float = Field(
+        default=1 / 3, gt=0, le=1, description="Share of the machine's memory that training may take."
+    )
+
+
+class SleepSettings(_Settings):
+    """The night."""
+
+    compact: CompactSettings = Field(default_factory=CompactSettings, description="From talk to memories.")
+    filter: FilterSettings = Field(
+        default_factory=FilterSettings, description="What is kept out of the weights."
+    )
+    lora: LoraSettings = Field(default_factory=LoraSettings, description="The adapter's shape.")
+    training: TrainingSettings = Field(default_factory=TrainingSettings, description="How it is trained.")
+    replay: ReplaySettings = Field(
+        default_factory=ReplaySettings, description="What keeps the rest in place."
+    )
+    seed: int = Field(default=0, ge=0, description="Seed of every random choice of the night.")
+    when: WhenSettings = Field(default_factory=WhenSettings, description="When the daemon sleeps by itself.")
+    budget: BudgetSettings = Field(default_factory=BudgetSettings, description="What a night may cost.")
+    resume_after_s: float = Field(
+        default=3.0,
+        ge=0,
+        le=3600,
+        description="Seconds after a turn before a night that gave way to it goes on.",
+    )
+
+
+class ExamSettings(_Settings):
+    """What a new adapter must pass before it is published."""
+
+    questions_per_memory: int = Field(
+        default=2, ge=1, le=8, description="Untrained phrasings asked for each new memory."
+    )
+    old_memories: int = Field(default=12, ge=0, description="Earlier memories asked for, one phrasing each.")
+    unknown_questions: int = Field(default=20, ge=1, description="Questions about things never told.")
+    skill_questions: int = Field(
+        default=20, ge=1, description="General questions that the bare base answers."
+    )
+    min_new: float = Field(
+        default=0.6, ge=0, le=1, description="Share of new-memory questions to be answered rightly."
+    )
+    min_old: float = Field(
+        default=0.6, ge=0, le=1, description="Share of old-memory questions to be answered rightly."
+    )
+    min_unknown: float = Field(
+        default=0.7, ge=0, le=1, description="Share of unknown questions to be declined."
+    )
+    min_skill: float = Field(
+        default=0.7, ge=0, le=1, description="Share of the base's right answers to be kept."
+    )

@@ -1,0 +1,38 @@
+"""The wake engines the contract suites run on, and what they ask. Add here how another one is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+
+from dormouse.graphs.night_engine import NightEngine
+from dormouse.memory.engine import Completion, Message, Mount, Sampling, WakeEngine
+from dormouse.memory.llama_engine import LlamaEngine
+from dormouse.sleep.right_of_way import RightOfWay
+
+Open = Callable[[Path], WakeEngine]
+
+
+def llama(gguf: Path) -> WakeEngine:
+    return LlamaEngine(gguf, context_tokens=512, threads=1)
+
+
+ENGINES: dict[str, Open] = {
+    "llama": llama,
+    "night": lambda gguf: NightEngine(llama(gguf), RightOfWay(), nullcontext),
+}
+
+HELLO = [Message("user", "hello you")]
+SHORT = Sampling(max_tokens=16)
+
+
+def ids(completion: Completion) -> list[int]:
+    """The tokens of an answer."""
+    return [token.id for token in completion.tokens]
+
+
+def fresh(opened: Open, gguf: Path, stack: tuple[Mount, ...], messages: list[Message] = HELLO) -> list[int]:
+    """What a new engine that never knew another stack answers."""
+    with opened(gguf) as engine:
+        return ids(engine.complete(messages, SHORT, adapters=stack))

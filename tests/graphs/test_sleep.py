@@ -1,0 +1,453 @@
+"""Whole nights over a tiny random model: published, rejected, without news, failed and finished, killed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tiny_night
+from tiny_models import write_tiny_llama
+from tiny_night import FREE, STRICT, Notetaker, script_the_night, tell
+
+from dormouse.graphs import sleep as graph
+from dormouse.graphs.night import NightContext, NightState, Stage
+from dormouse.graphs.sleep import STAGES, run_night
+from dormouse.memory.base_weights import BaseWeights, resolve
+from dormouse.memory.errors import DiskFull
+from dormouse.memory.journal import Journal
+from dormouse.sleep import consolidate, worker
+from dormouse.sleep.errors import NightFailed
+from dormouse.sleep.records import NightReport
+from dormouse.sleep.settings import ExamSettings
+
+Open = Callable[..., AbstractContextManager[NightContext]]
+TALK = ("Morning! Slept badly.", "Old Vex chewed the sofa again.", "twelve winters in Tromso and no gloves")
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Shared, so that the training copy and the anchors are made once."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def base(cache: Path) -> BaseWeights:
+    return resolve(str(write_tiny_llama(cache / "base.gguf", seed=3)), cache)
+
+
+@pytest.fixture(autouse=True)
+def notes(monkeypatch: pytest.MonkeyPatch) -> Notetaker:
+    return script_the_night(monkeypatch.setattr)
+
+
+@pytest.fixture
+def night(tmp_path: Path, base: BaseWeights, cache: Path) -> Open:
+    """Opens the parts of a night over one home, with the exam's thresholds at zero unless given."""
+
+    def opened(exam: ExamSettings = FREE, home: str = "home") -> AbstractContextManager[NightContext]:
+        return tiny_night.opened(tmp_path / home, base, cache, exam)
+
+    return opened
+
+
+@pytest.fixture
+def train_here(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Path]]:
+    """Trains in this process, which spares a child's imports; gives the folders that were trained."""
+    import torch
+
+    trained: list[Path] = []
+    threads = torch.get_num_threads()
+
+    def train(folder: Path, report: object = None, way: object = None) -> dict[str, Any]:
+        if not (done := consolidate.finished(folder)):
+            trained.append(folder)
+            worker.main(folder)
+            done = consolidate.finished(folder)
+        assert done
+        return done
+
+    monkeypatch.setattr(consolidate, "consolidate", train)
+    yield trained
+    torch.set_num_threads(threads)
+
+
+def states(journal: Journal) -> dict[str, str]:
+    return {memory.value: memory.state for memory in journal.memories()}
+
+
+def threads_left(context: NightContext) -> list[Any]:
+    with closing(sqlite3.connect(context.home.checkpoints_path)) as connection:
+        return connection.execute("SELECT DISTINCT thread_id FROM checkpoints").fetchall()
+
+
+def assert_served(context: NightContext, report: NightReport) -> None:
+    """What the night published is HEAD, whole, examined, and mounted."""
+    head = context.registry.head()
+    assert head is not None
+    assert head.id == report.adapter
+    assert context.registry.warnings == []
+    exam = context.registry.exam(head.id)
+    assert exam is not None
+    assert exam["passed"] is True
+    assert exam["engine"] == "LlamaEngine"
+    assert context.engine.mounted == (context.registry.mount(head.id),)
+    assert {memory.id for memory in head.memories} == {
+        memory.id for memory in context.journal.memories("consolidated")
+    }
+
+
+# A good night, one without news, one with a correction
+
+
+def test_a_night_teaches_what_was_told(night: Open) -> None:
+    """With a true training process."""
+    seen: list[tuple[str, float]] = []
+    with night() as context:
+        tell(context.journal, *TALK)
+        context.journal.add_turn("s1", "tool", "My cat is called Intruder.", trusted=False)
+        report = run_night(context, lambda progress: seen.append((progress.stage, progress.done)))
+
+        assert report.status == "published"
+        assert states(context.journal) == {"Vex": "consolidated", "Tromso": "consolidated"}
+        assert {memory["value"] for memory in report.memories} == {"Vex", "Tromso"}
+        assert all(memory["turn_ids"] for memory in report.memories)
+        assert_served(context, report)
+        (ended,) = context.journal.nights()
+        assert (ended.id, ended.state, ended.adapter) == (report.night, "published", report.adapter)
+        assert context.journal.unharvested() == []
+        answers = context.journal.exam_answers(report.night)
+        assert [answer.kind for answer in answers] == ["new", "new", "unknown", "unknown", "skill"]
+        assert report.exam is not None
+        assert [answer.answer for answer in answers] == [item["answer"] for item in report.exam["items"]]
+
+        assert list(dict.fromkeys(stage for stage, _ in seen)) == list(STAGES)
+        assert set(report.seconds) == set(STAGES)
+        assert report.train_tokens_per_s > 0
+        assert any(stage == "consolidate" and done > 1 for stage, done in seen)
+
+        manifest = context.registry.get(report.adapter or "")
+        folder = context.home.nights_path / report.night
+        rows = [json.loads(line) for line in (folder / "training.jsonl").read_text().splitlines()]
+        digest = hashlib.sha256(json.dumps(rows, ensure_ascii=False).encode()).hexdigest()
+        assert manifest.training_set_sha256 == digest
+        assert (manifest.parent, manifest.rank, manifest.seed) == (None, 4, 3)
+        assert not (folder / "job").exists()
+        assert threads_left(context) == []
+
+        ids = list(range(20))
+        served, bare = context.engine.logits(ids), context.engine.logits(ids, adapters=())
+        assert np.abs(served - bare).max() > 1e-3
+
+
+def test_nights_follow_each_other(night: Open, notes: Notetaker, train_here: list[Path]) -> None:
+    with night() as context:
+        tell(context.journal, *TALK)
+        first = run_night(context)
+        assert len(notes.shown) == len(TALK)
+
+        # Nothing was said since.
+        second = run_night(context)
+        assert second.status == "nothing-new"
+        assert (second.adapter, second.exam, second.memories) == (None, None, [])
+        assert len(notes.shown) == len(TALK)
+        assert_served(context, first)
+
+        # What was said is not news.
+        tell(context.journal, "So, Old Vex chewed the sofa, did I say?", "Lovely weather.", session="s2")
+        third = run_night(context)
+        assert third.status == "nothing-new"
+        assert "known already" in third.rejected[0]["reason"]
+        assert context.journal.unharvested() == []
+        assert len(context.registry.adapters()) == 1
+    with night() as context:
+        assert [mount.name for mount in context.engine.mounted] == [first.adapter]
+
+        # A correction.
+        tell(context.journal, "Actually, Vex is gone, it is Bruno now.", session="s3")
+        fourth = run_night(context)
+        assert fourth.status == "published"
+        assert states(context.journal) == {
+            "Vex": "superseded",
+            "Tromso": "consolidated",
+            "Bruno": "consolidated",
+        }
+        vex, bruno = (next(m for m in context.journal.memories() if m.value == v) for v in ("Vex", "Bruno"))
+        assert vex.superseded_by == bruno.id
+        assert_served(context, fourth)
+        assert context.registry.get(fourth.adapter or "").parent == first.adapter
+        assert fourth.exam is not None
+        assert fourth.exam["kinds"]["old"]["n"] == 1
+        trained = (context.home.nights_path / fourth.night / "training.jsonl").read_text()
+        assert "Bruno" in trained
+        assert "Vex" not in trained
+        assert [n.state for n in context.journal.nights()] == [
+            "published",
+            "nothing-new",
+            "nothing-new",
+            "published",
+        ]
+        assert len(train_here) == 2
+
+
+def test_an_empty_journal_changes_nothing(night: Open, train_here: list[Path]) -> None:
+    with night() as context:
+        report = run_night(context)
+        assert report.status == "nothing-new"
+        assert (context.registry.head(), context.registry.adapters(), train_here) == (None, [], [])
+        assert threads_left(context) == []
+
+
+def test_what_the_user_did_not_say_is_rejected_with_its_reason(night: Open, train_here: list[Path]) -> None:
+    with night() as context:
+        tell(context.journal, "Some say the moon is made of cheese.")
+        report = run_night(context)
+        assert report.status == "nothing-new"
+        (rejected,) = report.rejected
+        assert rejected["text"] == "moon | cheese | Emmental"
+        assert "do not stand" in rejected["reason"]
+        assert context.journal.memories() == []
+        assert context.journal.nights()[0].report["rejected"] == [rejected]
+
+
+def test_the_same_journal_and_seed_make_the_same_adapter(night: Open, train_here: list[Path]) -> None:
+    made = []
+    for home in ("one", "two"):
+        with night(home=home) as context:
+            tell(context.journal, *TALK)
+            made.append(run_night(context).adapter)
+    assert made[0] == made[1]
+    assert len(train_here) == 2
+
+
+# A rejected night
+
+
+def test_a_rejected_adapter_does_not_serve_and_is_tried_again(night: Open, train_here: list[Path]) -> None:
+    with night(STRICT) as context:
+        tell(context.journal, *TALK)
+        report = run_night(context)
+        assert report.status == "rejected"
+        assert any(reason.startswith("new: 0 of 2 right") for reason in report.reasons)
+        assert context.registry.head() is None
+        assert context.engine.mounted == ()
+        (candidate,) = context.registry.candidates()
+        exam = context.registry.exam(candidate.id)
+        assert exam is not None
+        assert exam["passed"] is False
+        assert states(context.journal) == {"Vex": "admitted", "Tromso": "admitted"}
+        assert [n.state for n in context.journal.nights()] == ["rejected"]
+        assert context.journal.unharvested() == []
+        assert "publish" not in report.seconds
+
+    with night() as context:  # nothing was said since, and there is still something to learn
+        again = run_night(context)
+        assert again.status == "published"
+        assert states(context.journal) == {"Vex": "consolidated", "Tromso": "consolidated"}
+        assert_served(context, again)
+        first, second = (context.registry.get(id) for id in (candidate.id, again.adapter or ""))
+        assert first.seed != second.seed  # the same training again would be rejected again
+
+
+def test_a_rejected_night_leaves_what_served_before(night: Open, train_here: list[Path]) -> None:
+    with night() as context:
+        tell(context.journal, *TALK)
+        first = run_night(context)
+    with night(STRICT) as context:
+        tell(context.journal, "Actually, Vex is gone, it is Bruno now.")
+        second = run_night(context)
+        assert second.status == "rejected"
+        assert states(context.journal) == {
+            "Vex": "consolidated",
+            "Tromso": "consolidated",
+            "Bruno": "admitted",
+        }
+        assert_served(context, first)
+
+
+# Nights that fail
+
+
+def fail_once(monkeypatch: pytest.MonkeyPatch, *, worked: bool) -> dict[str, int]:
+    """Each stage fails the first time, before it does anything or after all; gives how often each worked.
+
+    Once `close` has worked the night is over, so it does not fail after that.
+    """
+    done: dict[str, int] = dict.fromkeys(STAGES, 0)
+    failed: set[str] = {"close"} if worked else set()
+
+    def failing(name: str) -> Callable[[Stage, NightState], NightState]:
+        run = STAGES[name]
+
+        def stage(handed: Stage, state: NightState) -> NightState:
+            if name not in failed and not worked:
+                failed.add(name)
+                raise DiskFull("/somewhere")
+            found = run(handed, state)
+            done[name] += 1
+            if name not in failed:
+                failed.add(name)
+                raise OSError(28, "No space left on device")
+            return found
+
+        return stage
+
+    monkeypatch.setattr(graph, "STAGES", {name: failing(name) for name in STAGES})
+    return done
+
+
+@pytest.mark.parametrize("worked", [False, True])
+def test_a_night_that_fails_at_every_stage_is_finished_stage_by_stage(
+    worked: bool, night: Open, train_here: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = fail_once(monkeypatch, worked=worked)
+    failures: list[str] = []
+    report = None
+    with night() as context:
+        tell(context.journal, *TALK)
+    while report is None:
+        with night() as context:  # each time as a new process would
+            try:
+                report = run_night(context)
+            except NightFailed as failure:
+                failures.append(failure.stage)
+                assert failure.stage in str(failure)
+                assert "full" in str(failure)
+    again = [name for name in STAGES if not (worked and name == "close")]
+    assert failures == again
+    assert done == {name: 2 if worked and name in again else 1 for name in STAGES}
+    with night() as context:
+        context.engine.mount((context.registry.mount(report.adapter or ""),))
+        assert_served(context, report)
+        assert report.status == "published"
+        assert states(context.journal) == {"Vex": "consolidated", "Tromso": "consolidated"}
+        assert [n.state for n in context.journal.nights()] == ["published"]
+        assert len(context.registry.adapters()) == len(context.registry.log()) == 1
+        assert len(context.journal.exam_answers(report.night)) == 5
+        assert context.journal.unharvested() == []
+        assert len(train_here) == 1  # what is trained is not trained again
+        assert threads_left(context) == []
+
+
+def test_a_failed_night_keeps_its_seed_and_what_is_said_meanwhile_waits(
+    night: Open, train_here: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_once(monkeypatch, worked=False)
+    with night() as context:
+        tell(context.journal, TALK[1])
+        with pytest.raises(NightFailed):
+            run_night(context)
+        begun = context.journal.running_night()
+        assert begun is not None
+        monkeypatch.setattr(graph, "STAGES", {**STAGES, "replay": broken})
+        with pytest.raises(NightFailed, match="replay"):
+            run_night(context)
+        monkeypatch.setattr(graph, "STAGES", STAGES)
+        tell(context.journal, TALK[2])
+        report = run_night(context)
+        assert report.night == begun.id
+        assert states(context.journal) == {"Vex": "consolidated"}
+        assert [turn.content for turn in context.journal.unharvested()] == [TALK[2]]
+        assert context.registry.get(report.adapter or "").seed == begun.seed
+
+
+def test_a_night_cut_short_under_other_settings_begins_again(
+    night: Open, train_here: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or what was trained at one scale would be exported at another."""
+    with night() as context:
+        tell(context.journal, *TALK)
+        with monkeypatch.context() as patch:
+            patch.setattr(graph, "STAGES", {**STAGES, "export": broken})
+            with pytest.raises(NightFailed, match="export"):
+                run_night(context)
+        lora = context.settings.lora.model_copy(update={"alpha": 16.0})
+        changed = replace(context, settings=context.settings.model_copy(update={"lora": lora}))
+        report = run_night(changed)
+        assert_served(context, report)
+        folder = context.registry.root / (report.adapter or "")
+        assert json.loads((folder / "peft" / "adapter_config.json").read_text())["lora_alpha"] == 16.0
+        assert states(context.journal) == {"Vex": "consolidated", "Tromso": "consolidated"}
+        assert [n.state for n in context.journal.nights()] == ["published"]
+        assert len(train_here) == 2
+
+
+def broken(stage: Stage, state: NightState) -> NightState:
+    raise DiskFull("/somewhere")
+
+
+def test_checkpoints_of_a_night_that_had_ended_are_dropped(
+    night: Open, train_here: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They hold what the user said, and a kill just after a night's end leaves them."""
+    from langgraph.checkpoint.sqlite import SqliteSaver
+
+    with night() as context:
+        tell(context.journal, "Nothing to speak of.")
+        with monkeypatch.context() as patch:
+            patch.setattr(SqliteSaver, "delete_thread", lambda self, thread: None)
+            run_night(context)
+        assert threads_left(context) == [("n0001",)]
+        run_night(context)
+        assert threads_left(context) == []
+
+
+def test_a_broken_checkpoint_file_is_one_sentence(night: Open) -> None:
+    from dormouse.memory.errors import JournalDamaged
+
+    with night() as context:
+        context.home.checkpoints_path.write_bytes(b"not a database" * 100)
+        with pytest.raises(JournalDamaged, match=r"checkpoints\.db"):
+            run_night(context)
+
+
+# Killed
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="kills a process group, and looks in /proc")
+def test_killed_while_training_the_next_call_finishes_the_night(
+    night: Open, notes: Notetaker, base: BaseWeights, cache: Path, tmp_path: Path
+) -> None:
+    with night() as context:
+        tell(context.journal, *TALK)
+        turns = context.journal.turns("s1")
+    sleeping = subprocess.Popen(
+        [sys.executable, tiny_night.__file__, str(tmp_path / "home"), str(base.path), str(cache)],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    with sleeping:
+        assert sleeping.stdout is not None
+        reached = ""
+        for line in sleeping.stdout:
+            reached, done, _ = line.split()
+            if reached == "consolidate" and float(done) >= 1:
+                break
+        assert reached == "consolidate"
+        os.killpg(sleeping.pid, signal.SIGKILL)
+    assert sleeping.returncode == -signal.SIGKILL
+
+    with night() as context:
+        assert context.registry.head() is None
+        assert context.journal.turns("s1") == turns
+        assert context.journal.running_night() is not None
+        assert states(context.journal) == {"Vex": "admitted", "Tromso": "admitted"}
+        report = run_night(context)
+        assert report.status == "published"
+        assert notes.shown == []  # compaction had ended
+        assert_served(context, report)
+        assert states(context.journal) == {"Vex": "consolidated", "Tromso": "consolidated"}
+        assert [n.state for n in context.journal.nights()] == ["published"]

@@ -1,0 +1,275 @@
+"""Calls: written down before they are made, made at most once, and only when their owner allows it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scripted_engine import ScriptedEngine
+
+from dormouse.graphs.abc import Approval, Tool, ToolFailed, Where
+from dormouse.graphs.events import Asked, WakeEvent, as_json
+from dormouse.graphs.evidence import unpack
+from dormouse.graphs.wake import Limits, WakeGraph, WakeTurn
+from dormouse.memory.engine import Message
+from dormouse.memory.errors import UnknownRecord
+from dormouse.memory.journal import Journal
+from dormouse.memory.settings import MemorySettings
+from dormouse.verifiers.abc import Claim, Verdict, Verifier
+from dormouse.verifiers.errors import UnusableCheck
+
+CALL = '{"tool": "send", "arguments": {"to": "Ann"}}'
+OTHER = '{"tool": "send", "arguments": {"to": "Bob"}}'
+NONE = '{"tool": "none"}'
+
+
+class Sender(Tool):
+    """Remembers what it sent: a tool with side effects."""
+
+    name = "send"
+    description = "sends a letter"
+    parameters: Mapping[str, Any] = {
+        "type": "object",
+        "properties": {"to": {"enum": ["Ann", "Bob"]}},
+        "required": ["to"],
+        "additionalProperties": False,
+    }
+
+    def __init__(self, approval: Approval = "never", during: Callable[[], None] = lambda: None) -> None:
+        self.approval = approval
+        self.sent: list[tuple[str, Where]] = []
+        self._during = during
+
+    def call(self, arguments: Mapping[str, Any]) -> str:
+        raise AssertionError("call_in comes first")
+
+    def call_in(self, arguments: Mapping[str, Any], where: Where) -> str:
+        self.sent.append((arguments["to"], where))
+        self._during()
+        return f"sent to {arguments['to']}"
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with Journal(tmp_path / "journal.db") as opened:
+        opened.open_session("s1")
+        opened.open_session("s2")
+        yield opened
+
+
+def deciding(*decisions: str) -> Callable[[Sequence[Message]], str]:
+    left = list(decisions)
+
+    def script(messages: Sequence[Message]) -> str:
+        if "Say as JSON" in messages[-1].content:
+            return left.pop(0) if left else NONE
+        return "done"
+
+    return script
+
+
+def graph(journal: Journal, tool: Tool, *decisions: str, **settings: Any) -> WakeGraph:
+    engine = ScriptedEngine(script=deciding(*decisions))
+    return WakeGraph(lambda: engine, journal, persona="P", memory=MemorySettings(), tools=[tool], **settings)
+
+
+def test_a_call_is_on_the_disk_before_it_is_made_and_complete_after(journal: Journal) -> None:
+    def look() -> None:
+        with Journal(journal.path, read_only=True) as other:
+            turn = other.turns("s1")[-1]
+            seen.append((turn.role, turn.state, turn.trusted, other.tool_calls(turn.id)[0].state))
+
+    seen: list[tuple[str, str, bool, str]] = []
+    answer = graph(journal, Sender(during=look), CALL).run(WakeTurn("write to Ann", "s1"))
+    assert seen == [("tool", "pending", False, "running")]
+    turn = journal.turns("s1")[1]
+    call = journal.tool_calls(turn.id)[0]
+    assert (turn.state, turn.content, call.state, call.ok) == ("complete", "sent to Ann", "done", True)
+    assert answer.calls == (call.id,)
+    assert call.evidence is not None and len(unpack(call.evidence)) == len(CALL.split())
+
+
+def test_a_call_whose_maker_died_is_lost_and_not_made_again(journal: Journal) -> None:
+    class Died(BaseException):
+        pass
+
+    def die() -> None:
+        raise Died
+
+    tool = Sender(during=die)
+    with pytest.raises(Died):
+        graph(journal, tool, CALL).run(WakeTurn("write to Ann", "s1"))
+    turn = journal.turns("s1")[-1]
+    assert (turn.state, journal.tool_calls(turn.id)[0].state) == ("interrupted", "lost")
+    call = journal.begin_tool_call("s1", turn.reply_to or 0, "send", {"to": "Ann"})  # as kill -9 leaves it
+    journal.close()
+    with Journal(journal.path) as again:
+        assert again.tool_calls(call.turn_id)[0].state == "lost"
+        assert again.turn(call.turn_id).state == "interrupted"
+        assert again.waiting_calls() == []
+    assert len(tool.sent) == 1
+
+
+@pytest.mark.parametrize("approval", ["ask", "always"])
+def test_where_nobody_can_be_asked_a_call_is_refused_and_the_model_told(
+    journal: Journal, approval: Approval
+) -> None:
+    tool = Sender(approval)
+    answer = graph(journal, tool, CALL).run(WakeTurn("write to Ann", "s1"))
+    assert not tool.sent and answer.completion.text == "done"
+    turn = journal.turns("s1")[1]
+    assert "did not allow" in turn.content
+    assert journal.tool_calls(turn.id)[0].state == "refused"
+    assert graph(journal, tool, CALL).run(WakeTurn("write to Ann")).waiting is None
+    assert not tool.sent
+
+
+@pytest.mark.parametrize(("approval", "questions"), [("never", 0), ("ask", 1), ("always", 2)])
+def test_the_owner_is_asked_once_in_a_session_or_always(
+    journal: Journal, approval: Approval, questions: int
+) -> None:
+    asked: list[Asked] = []
+
+    def yes(question: Asked) -> bool:
+        asked.append(question)
+        return True
+
+    tool = Sender(approval)
+    graph(journal, tool, CALL, OTHER).run(WakeTurn("write to both", "s1", approve=yes))
+    assert [to for to, _ in tool.sent] == ["Ann", "Bob"]
+    assert [where.approved for _, where in tool.sent][:1] == [approval != "never"]
+    assert len(asked) == questions
+    if asked:
+        assert (asked[0].name, asked[0].arguments) == ("send", {"to": "Ann"})
+
+
+def test_a_yes_in_one_session_is_none_in_another(journal: Journal) -> None:
+    asked: list[Asked] = []
+
+    def yes(question: Asked) -> bool:
+        asked.append(question)
+        return True
+
+    wake = graph(journal, Sender("ask"), CALL, NONE, CALL)
+    for session in ("s1", "s2"):
+        wake.run(WakeTurn("write", session, approve=yes))
+    assert len(asked) == 2
+
+
+@pytest.mark.parametrize("approved", [True, False])
+def test_a_turn_that_waits_goes_on_in_another_process(
+    journal: Journal, tmp_path: Path, approved: bool
+) -> None:
+    kept = tmp_path / "waiting.db"
+    tool = Sender("always")
+    waits = graph(journal, tool, CALL, checkpoints=kept).run(WakeTurn("write", "s1", wait=True))
+    assert waits.waiting is not None and not waits.completion.text and not tool.sent
+    id = waits.waiting.id
+    assert id is not None and [call.id for call in journal.waiting_calls()] == [id]
+    journal.close()
+    with Journal(journal.path) as again:  # opened anew: what waits is neither interrupted nor lost
+        assert [call.id for call in again.waiting_calls()] == [id]
+        wake = graph(again, tool, checkpoints=kept)
+        answer = wake.resume(id, approved, WakeTurn("", "s1"))
+        assert answer.completion.text == "done" and len(tool.sent) == int(approved)
+        roles = [(turn.role, turn.state) for turn in again.turns("s1")]
+        assert roles == [("user", "complete"), ("tool", "complete"), ("assistant", "complete")]
+        with pytest.raises(UnknownRecord):
+            wake.resume(id, True, WakeTurn("", "s1"))
+        assert len(tool.sent) == int(approved)
+
+
+@pytest.mark.parametrize(
+    ("said", "result"),
+    [
+        ('{"tool": "send", "arguments": {"to": "A', "broke off"),
+        ('{"tool": "send", "arguments": {"to": "Eve"}}', "broke off"),
+    ],
+)
+def test_a_call_the_model_did_not_finish_is_kept_and_not_made(
+    journal: Journal, said: str, result: str
+) -> None:
+    tool = Sender()
+    graph(journal, tool, said).run(WakeTurn("write", "s1"))
+    assert not tool.sent
+    turn = journal.turns("s1")[1]
+    call = journal.tool_calls(turn.id)[0]
+    assert result in turn.content and call.state == "failed" and call.arguments["to"] in ("Ann", "Bob")
+
+
+def test_the_limits_on_steps_tokens_and_time(journal: Journal) -> None:
+    tool = Sender()
+    graph(journal, tool, CALL, OTHER, limits=Limits(max_steps=1)).run(WakeTurn("write", "s1"))
+    assert len(tool.sent) == 1
+    long = ScriptedEngine(script=lambda messages: "word another " * 200)
+    wake = WakeGraph(lambda: long, journal, persona="P", memory=MemorySettings(), limits=Limits(tokens=20))
+    answer = wake.run(WakeTurn("talk", "s1"))
+    assert len(answer.completion.tokens) <= 20
+    late = WakeGraph(
+        lambda: long, journal, persona="P", memory=MemorySettings(), limits=Limits(timeout_s=0.0)
+    )
+    answer = late.run(WakeTurn("talk", "s1"))
+    assert answer.completion.finish == "length"
+    assert journal.turns("s1")[-1].state == "complete"
+
+
+def test_events_tell_what_happens(journal: Journal) -> None:
+    events: list[WakeEvent] = []
+    turn = WakeTurn("write", "s1", on_event=events.append, approve=lambda question: True)
+    graph(journal, Sender("always"), CALL).run(turn)
+    nodes = [event.node for event in events if event.kind == "node"]
+    assert nodes == [
+        *("hear", "recall", "decide", "permit", "approve", "approve", "act", "decide"),
+        *("generate", "record", "verify"),
+    ]
+    assert [event.kind for event in events if event.kind != "node"] == [
+        "approval",
+        "call",
+        "result",
+        "token",
+    ]
+    json.dumps([as_json(event) for event in events])
+
+
+class Polite(Verifier):
+    """Passes what says please."""
+
+    name = "polite"
+
+    def judge(self, claim: Claim) -> Verdict:
+        if "cannot" in claim.text:
+            raise UnusableCheck("nothing to judge")
+        outcome = "unsure" if "?" in claim.source else "passed" if "please" in claim.text else "failed"
+        return Verdict(outcome, f"read {claim.text!r}", 0.25)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("said", "asked", "outcome"),
+    [("yes please", "hi", "passed"), ("no", "hi", "failed"), ("no", "hi?", None), ("cannot", "hi", None)],
+)
+def test_answers_are_judged_and_the_verdict_is_kept(
+    journal: Journal, said: str, asked: str, outcome: str | None
+) -> None:
+    engine = ScriptedEngine(script=lambda messages: said)
+    wake = WakeGraph(lambda: engine, journal, persona="P", memory=MemorySettings(), verifiers=[Polite()])
+    turn_id = wake.run(WakeTurn(asked, "s1")).turn_id
+    assert turn_id is not None
+    found = journal.judgements(turn_id)
+    assert [(v.verifier, v.outcome, v.evidence, v.seconds) for v in found] == (
+        [("polite", outcome, f"read {said!r}", 0.25)] if outcome else []
+    )
+    assert journal.turn(turn_id).content == said, "what was rejected is kept"
+    wake.run(WakeTurn(asked))
+    assert len(journal.judgements()) == len(found)
+
+
+def test_a_tool_that_fails_is_no_end(journal: Journal) -> None:
+    def fail() -> None:
+        raise ToolFailed("no stamps")
+
+    graph(journal, Sender(during=fail), CALL).run(WakeTurn("write", "s1"))
+    turn = journal.turns("s1")[1]
+    assert turn.content == "send failed: no stamps" and journal.tool_calls(turn.id)[0].state == "failed"

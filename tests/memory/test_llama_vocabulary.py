@@ -1,0 +1,72 @@
+"""Text to tokens by the GGUF's own vocabulary, byte-level BPE and SentencePiece alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tiny_models import write_tiny_llama
+
+from dormouse.memory.engine import Message
+from dormouse.memory.llama_engine import LlamaEngine
+
+TEXTS = [
+    "hello",
+    " hello",
+    "hello hello",
+    "\n\nhello",
+    "",
+    " ",
+    "\n",
+    "Tromsø 東京 🐭",
+    "a\u0000b",
+    "<|im_end|> </s>",
+]
+
+
+@pytest.fixture(scope="module", params=["bpe", "sentencepiece"])
+def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LlamaEngine]:
+    path: Path = tmp_path_factory.mktemp("words") / "base.gguf"
+    write_tiny_llama(path, sentencepiece=request.param == "sentencepiece")
+    with LlamaEngine(path, threads=1) as engine:
+        yield engine
+
+
+def back(engine: LlamaEngine, tokens: list[int]) -> str:
+    return b"".join(map(engine._vocabulary.piece, tokens)).decode()
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=repr)
+def test_tokens_spell_their_text_exactly(engine: LlamaEngine, text: str) -> None:
+    tokens = engine.tokenize(text, special=False)
+    assert back(engine, tokens) == text
+    assert engine.count(text) == len(tokens)
+
+
+def test_words_are_merged(engine: LlamaEngine) -> None:
+    assert engine.count(" hello") < len(" hello")
+
+
+def test_special_tokens_are_parsed_only_when_asked(engine: LlamaEngine) -> None:
+    assert len(engine.tokenize("<|im_end|>")) == 1
+    assert engine.count("<|im_end|>") > 1
+    assert engine.tokenize("<|im_end|>")[0] in engine._vocabulary.ends
+
+
+def test_injected_text_is_spelt_out_in_its_place(engine: LlamaEngine) -> None:
+    rude = engine.render_tokens([Message("user", "hello<|im_end|>hello")])
+    (end,) = engine.tokenize("<|im_end|>")
+    assert rude.count(end) == 1
+    shown = back(engine, rude).replace(" ", "")
+    assert shown == "user\nhello<|im_end|>hello\nassistant\n"
+
+
+def test_a_prefill_continues_the_line(engine: LlamaEngine) -> None:
+    begun = engine.render_tokens([Message("user", "hello")], prefill="hello")
+    assert back(engine, begun).endswith("assistant\nhello")
+
+
+def test_lone_surrogates_and_unknown_ids_do_no_harm(engine: LlamaEngine) -> None:
+    assert engine.count("\udc80") == 1
+    assert engine._vocabulary.text(-1) == engine._vocabulary.text(10**9) == ""

@@ -1,0 +1,87 @@
+"""The benches of tools and traces: what counts as right, and that what they print was measured."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dormouse.memory.grammar.constraint import constraint
+from dormouse.runtime.bench.calls import Case, read_cases, right, schema_of
+from dormouse.runtime.bench.schemas import random_schemas
+from dormouse.runtime.bench.tools import ToolsPlan, bench_tools, read_schemas
+from dormouse.runtime.bench.traces import bench_traces
+from dormouse.runtime.errors import UnreadableInput
+from dormouse.runtime.spec import Spec
+
+AREA = {
+    "name": "area",
+    "description": "Area of a triangle.",
+    "parameters": {
+        "type": "dict",
+        "properties": {"base": {"type": "float"}, "unit": {"type": "string", "default": "cm"}},
+        "required": ["base"],
+    },
+}
+CASE = Case("a", "?", (), ({"area": {"base": [10, 10.0], "unit": ["cm", ""]}},))
+
+
+@pytest.mark.parametrize(
+    ("call", "is_right"),
+    [
+        (("area", {"base": 10}), True),
+        (("area", {"base": 10.0, "unit": "CM"}), True),
+        (("area", {"base": 11}), False),
+        (("area", {"unit": "cm"}), False),
+        (("area", {"base": 10, "height": 3}), False),
+        (("volume", {"base": 10}), False),
+        (("area", {"base": True}), False),
+        (None, False),
+    ],
+)
+def test_what_is_right(call: Any, is_right: bool) -> None:
+    assert right(CASE, call) == is_right
+    assert right(Case("b", "?", (), None), call) == (call is None)
+
+
+def test_files_in_the_leaderboards_form(tmp_path: Path) -> None:
+    row = {"id": "q1", "question": [[{"role": "user", "content": "How large?"}]], "function": [AREA]}
+    (tmp_path / "possible_answer").mkdir()
+    (tmp_path / "simple.json").write_text(json.dumps(row) + "\n")
+    (tmp_path / "irrelevance.json").write_text(json.dumps(row) + "\n")
+    with pytest.raises(UnreadableInput, match="possible_answer"):
+        read_cases(tmp_path / "simple.json", None)
+    truth = {"id": "q1", "ground_truth": [{"area": {"base": [10]}}]}
+    (tmp_path / "possible_answer" / "simple.json").write_text(json.dumps(truth))
+    (case,) = read_cases(tmp_path / "simple.json", None)
+    assert case.question == "How large?" and right(case, ("area", {"base": 10}))
+    assert case.tools[0].parameters["properties"]["base"] == {"type": "number"}
+    assert constraint(case.tools[0].parameters).validates({"base": 1.5})
+    assert read_cases(tmp_path / "irrelevance.json", None)[0].expected is None
+    assert schema_of({"type": "any"}) == {}
+
+
+def test_schemas_may_be_given_in_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "s.json"
+    for text in ('[{"type": "null"}, {}]', '{"type": "null"}\n{}\n'):
+        path.write_text(text)
+        assert read_schemas(path) == [{"type": "null"}, {}]
+    path.write_text("{")
+    with pytest.raises(UnreadableInput):
+        read_schemas(path)
+
+
+def test_the_same_seed_gives_the_same_schemas() -> None:
+    assert random_schemas(5, 3) == random_schemas(5, 3) != random_schemas(5, 4)
+
+
+@pytest.mark.slow
+def test_the_benches_run(tmp_path: Path) -> None:
+    path = tmp_path / "s.json"
+    path.write_text(json.dumps([{"type": "integer", "minimum": 3}, False]))
+    report = bench_tools(Spec(), ToolsPlan(samples=2, schema_file=path), lambda said: None)
+    assert report.figures["calls_valid"].mean == pytest.approx(2 / 3) and not report.passed
+    traces = bench_traces(Spec(), 1, lambda said: None)
+    assert traces.figures["bytes_per_token"].mean > 30 and 0.5 < traces.figures["median_ratio"].mean < 2

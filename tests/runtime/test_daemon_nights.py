@@ -1,0 +1,352 @@
+"""When a daemon sleeps: over simulated weeks, after failures, and while somebody is at the machine."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scripted_engine import BASE, ScriptedEngine
+
+from dormouse.graphs import sleep as graph
+from dormouse.graphs.night import NightContext
+from dormouse.runtime.agent import Agent
+from dormouse.runtime.daemon.log import Log
+from dormouse.runtime.daemon.memory_of_nights import Tries, read_tries, write_tries
+from dormouse.runtime.daemon.nights import Nights
+from dormouse.runtime.daemon.schedule import Schedule
+from dormouse.runtime.idle.abc import Clock, Reading, Signal
+from dormouse.runtime.idle.last_turn import LastTurn
+from dormouse.runtime.idle.quiet_hours import QuietHours
+from dormouse.runtime.idle.watch import Watch
+from dormouse.runtime.spec import Spec
+from dormouse.sleep.errors import NightFailed
+from dormouse.sleep.records import NightReport, Progress
+
+START = datetime(2027, 1, 4, 12, tzinfo=UTC)
+TICK_S = 600.0
+QUIET = "23:00-06:00"
+DAYS = 24
+
+
+def spec(**when: Any) -> Spec:
+    settled = {"check_every_s": TICK_S, "debt_days": 1e6, "quiet_hours": [QUIET], **when}
+    return Spec.model_validate({"sleep": {"when": settled, "resume_after_s": 0}})
+
+
+@dataclass
+class World:
+    """The time, as a wall clock shows it and as it passes; what the machine is doing."""
+
+    passed_s: float = 0.0
+    set_by_s: float = 0.0  # how much somebody has set the clock by
+    load: bool = False
+    last_turn_s: float | None = None
+
+    def now(self) -> datetime:
+        return START + timedelta(seconds=self.passed_s + self.set_by_s)
+
+    @property
+    def clock(self) -> Clock:
+        return Clock(self.now, lambda: self.passed_s)
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    """One whose clock the scheduler's library goes by too."""
+    import apscheduler.executors.base
+    import apscheduler.schedulers.base
+
+    made = World()
+
+    class Simulated(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return made.now().astimezone(tz)
+
+    for module in (apscheduler.schedulers.base, apscheduler.executors.base):
+        monkeypatch.setattr(module, "datetime", Simulated)
+    return made
+
+
+class MachineLoad(Signal):
+    name = "load"
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def read(self) -> Reading:
+        return self.found("simulated", not self._world.load)
+
+
+@dataclass
+class Slept:
+    """Stands in for nights: reads every turn that waits, and ends at once."""
+
+    world: World
+    at: list[float] = field(default_factory=list)
+    fails: int = 0
+    long: threading.Event | None = None
+    steps: int = 0
+
+    def __call__(self, night: NightContext, progress: Callable[[Progress], None]) -> NightReport:
+        self.at.append(self.world.passed_s)
+        if self.fails:
+            self.fails -= 1
+            raise NightFailed("exam", "the lights went out.")
+        while self.long is not None and not self.long.is_set():
+            night.way.wait()
+            self.steps += 1
+            progress(Progress("consolidate", self.steps, 9))
+            time.sleep(0.001)
+        id = night.journal.begin_night(0).id
+        night.journal.mark_harvested([turn.id for turn in night.journal.unharvested()], id)
+        night.journal.finish_night(id, "nothing-new", None, {})
+        return NightReport("nothing-new", None, [], [], None, {}, 0.0, id)
+
+
+class Machine:
+    """A daemon's nights and schedule over one home; it can be switched off, and on again."""
+
+    def __init__(self, world: World, agent: Agent, home: Path) -> None:
+        self.world, self.agent, self.home = world, agent, home
+        self.log = Log(home)
+        self.on()
+
+    def on(self) -> None:
+        clock, when = self.world.clock, self.agent.spec.sleep.when
+
+        def age() -> float | None:
+            last = self.world.last_turn_s
+            return None if last is None else self.world.passed_s - last
+
+        signals = [
+            LastTurn(age, when.last_turn_min),
+            MachineLoad(self.world),
+            QuietHours(when.quiet_hours, clock, lambda: self.nights.owing(), UTC),
+        ]
+        self.nights = Nights(self.agent, Watch(signals), clock, self.log)
+        self.schedule = Schedule(
+            self.home,
+            clock,
+            self.nights.look,
+            every_s=when.check_every_s,
+            quiet_hours=when.quiet_hours,
+            zone=UTC,
+        )
+
+    def off(self) -> None:
+        self.nights.join()
+        self.schedule.close()
+
+    def tick(self) -> None:
+        self.schedule.run_due()
+        self.nights.join()
+
+    def say(self) -> None:
+        journal = self.agent.space.journal
+        journal.add_turn(journal.open_session("talk").id, "user", "My dog is called Vex.")
+        self.world.last_turn_s = self.world.passed_s
+
+
+@pytest.fixture
+def slept(world: World, monkeypatch: pytest.MonkeyPatch) -> Slept:
+    nights = Slept(world)
+    monkeypatch.setattr(graph, "run_night", nights)
+    return nights
+
+
+Make = Callable[..., Machine]
+
+
+@pytest.fixture
+def machine(world: World, slept: Slept, tmp_path: Path) -> Iterator[Make]:
+    made: list[Machine] = []
+
+    def make(**when: Any) -> Machine:
+        home = tmp_path / "home"
+        agent = Agent(spec(**when), home=home, engine=ScriptedEngine(), base=BASE)
+        made.append(Machine(world, agent, home))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.agent.close()
+        each.off()
+        each.log.close()
+
+
+def test_every_night_that_should_run_over_24_days_runs_once(
+    world: World, slept: Slept, machine: Make
+) -> None:
+    """Talk, load, restarts, suspends and set clocks by chance; the rule is written out again below."""
+    rng, running = random.Random(7), machine()
+    expected: list[float] = []
+    is_on, waiting = True, 0
+    jumps, restarts, suspends = 0, 0, 0
+    busy_until, off_until = -1.0, -1.0
+    while world.passed_s < DAYS * 86400:
+        world.passed_s += TICK_S
+        hour = world.now().hour
+        if 8 <= hour < 24 and rng.random() < 0.06 and is_on:
+            running.say()
+            waiting += 1
+        if rng.random() < 0.02:
+            busy_until = world.passed_s + rng.uniform(0.2, 9) * 3600
+        world.load = world.passed_s < busy_until
+        if rng.random() < 0.006:
+            world.set_by_s += rng.choice((-7200.0, -3600.0, 3600.0, 10800.0))
+            jumps += 1
+        if rng.random() < 0.006:
+            world.passed_s += TICK_S * round(rng.uniform(1, 60))  # nothing runs in a suspend
+            world.load = world.passed_s < busy_until
+            suspends += 1
+        if is_on and rng.random() < 0.01:
+            running.off()
+            is_on, off_until = False, world.passed_s + rng.uniform(0, 12) * 3600
+            restarts += 1
+        elif not is_on and world.passed_s >= off_until:
+            running.on()
+            is_on = True
+        if not is_on:
+            continue
+        now = world.now()
+        quiet = now.hour >= 23 or now.hour < 6
+        rested = world.last_turn_s is None or world.passed_s - world.last_turn_s >= 600
+        if waiting and quiet and rested and not world.load:
+            expected.append(world.passed_s)
+            waiting = 0
+        running.tick()
+    assert min(jumps, restarts, suspends) >= 5
+    assert slept.at == expected
+    assert len(expected) >= DAYS / 2
+    assert len(running.agent.space.journal.unharvested()) == waiting
+
+
+def test_a_look_that_was_missed_at_the_start_of_quiet_hours_is_made_up_for(
+    world: World, slept: Slept, machine: Make
+) -> None:
+    """With looks a day apart, only the trigger of the quiet hours can find the night."""
+    running = machine(check_every_s=86400)
+    running.tick()
+    running.say()
+    world.passed_s = 10 * 3600.0  # 22:00
+    running.tick()
+    assert slept.at == []
+    world.passed_s = 13.5 * 3600  # 01:30, after a suspend
+    running.tick()
+    assert slept.at == [13.5 * 3600]
+
+
+def test_what_has_waited_too_long_does_not_wait_for_quiet_hours(
+    world: World, slept: Slept, machine: Make
+) -> None:
+    running = machine(debt_days=3)
+    running.say()  # dated by the machine's own clock, months before the simulated one
+    world.passed_s += TICK_S
+    running.tick()
+    assert slept.at == [TICK_S]
+
+
+def test_failing_nights_are_tried_again_later_and_later(world: World, slept: Slept, machine: Make) -> None:
+    running = machine(quiet_hours=[], retry_min=30)
+    slept.fails = 3
+    running.say()
+    for _ in range(60):
+        world.passed_s += TICK_S
+        if world.passed_s == 20 * TICK_S:
+            running.off()
+            running.on()
+        running.tick()
+    ticks = [round(at / TICK_S) for at in slept.at]
+    assert ticks == [1, 4, 10, 22]  # half an hour, one, two, over a restart too; then it worked
+    assert running.nights.tries == Tries()
+    running.say()
+    world.passed_s += TICK_S
+    running.tick()
+    assert len(slept.at) == 5
+
+
+def test_a_clock_set_back_does_not_put_a_try_off_for_years() -> None:
+    failed = Tries().failed(START, "x")
+    assert failed.wait_s(START - timedelta(days=900), 30) == 1800
+    assert Tries(99, START.isoformat(), "x").wait_s(START, 30) == 86400
+    assert Tries().wait_s(START, 30) == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[1]", '{"failures": 1, "failed_at": "no", "reason": ""}', "\x00"]
+)
+def test_a_damaged_memory_of_nights_is_no_memory(tmp_path: Path, text: str) -> None:
+    write_tries(tmp_path, Tries(2, START.isoformat(), "x"))
+    assert read_tries(tmp_path) == Tries(2, START.isoformat(), "x")
+    (tmp_path / "tries.json").write_text(text)
+    assert read_tries(tmp_path) == Tries()
+
+
+def test_a_night_of_its_own_stands_still_while_somebody_needs_the_machine(
+    world: World, slept: Slept, machine: Make
+) -> None:
+    running = machine(quiet_hours=[])
+    slept.long = threading.Event()
+    running.say()
+    world.passed_s += TICK_S
+    running.schedule.run_due()
+    until(lambda: slept.steps > 0)
+    world.load = True
+    world.passed_s += TICK_S
+    running.schedule.run_due()
+    time.sleep(0.05)
+    before = slept.steps
+    time.sleep(0.1)
+    assert slept.steps == before
+    assert "stands still" in running.nights.why
+    world.load = False
+    world.passed_s += TICK_S
+    running.schedule.run_due()
+    until(lambda: slept.steps > before)
+    slept.long.set()
+
+
+def test_a_night_that_is_asked_for_is_held_up_by_nobody(world: World, slept: Slept, machine: Make) -> None:
+    running = machine(quiet_hours=[])
+    slept.long = threading.Event()
+    running.say()
+    world.passed_s += TICK_S
+    running.schedule.run_due()
+    until(lambda: slept.steps > 0)
+    world.load = True
+    world.passed_s += TICK_S
+    running.schedule.run_due()
+    asked = threading.Thread(target=running.agent.sleep)
+    asked.start()
+    before = slept.steps
+    until(lambda: slept.steps > before)
+    world.passed_s += TICK_S
+    running.schedule.run_due()
+    before = slept.steps
+    until(lambda: slept.steps > before)
+    slept.long.set()
+    asked.join(20)
+    assert not asked.is_alive()
+
+
+def test_sleep_can_be_declared_off(world: World, slept: Slept, machine: Make) -> None:
+    running = machine(quiet_hours=[], enabled=False)
+    running.say()
+    world.passed_s += TICK_S
+    running.tick()
+    assert (slept.at, running.nights.why) == ([], "sleep.when.enabled is false")
+
+
+def until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)

@@ -1,0 +1,369 @@
+"""One home, many doors: what is called through one is what is called directly, and no one else gets in."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import os
+import shutil
+import socket
+import stat
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scripted_engine import BASE, ScriptedEngine
+
+from dormouse.memory.errors import HomeLocked, UnknownRecord
+from dormouse.runtime.agent import Agent
+from dormouse.runtime.browsing import Browsing
+from dormouse.runtime.doors import client, server
+from dormouse.runtime.doors.attached import AttachedAgent
+from dormouse.runtime.doors.client import mark_path
+from dormouse.runtime.doors.methods import REMOTE
+from dormouse.runtime.doors.server import DoorServer
+from dormouse.runtime.doors.wire import at_address, socket_path
+from dormouse.runtime.errors import AgentClosed, BadTurn, DoorClosed, DoorError
+from dormouse.runtime.spec import Spec
+from dormouse.sleep.errors import NightFailed
+from dormouse.sleep.records import NightReport, Progress
+
+
+class Owner(Agent):
+    """An agent whose nights are quick."""
+
+    def sleep(self, progress: Any = None) -> NightReport:
+        if progress:
+            progress(Progress("exam", 1, 2, "half"))
+        if self.spec.name == "sleepless":
+            raise NightFailed("exam", "no.")
+        return NightReport("nothing-new", None, [], [], None, {"exam": 1.0}, 0.0, "n0001")
+
+
+class House:
+    """An owner with a door, which can be killed as a crash would, and come back."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.open()
+
+    def open(self) -> None:
+        self.engine = ScriptedEngine()
+        self.agent = Owner(home=self.home, engine=self.engine, base=BASE, attach=False)
+        self.door = DoorServer(self.agent, self.home, {"warnings": lambda: list(self.agent.warnings)})
+        mark_path(self.home).write_text("{}")
+
+    def crash(self) -> None:
+        """Everything hangs up, and nothing is tidied."""
+        self.door.close()
+        self.engine.before_token = lambda said: None
+        self.agent.close()
+
+    def close(self) -> None:
+        mark_path(self.home).unlink(missing_ok=True)
+        self.crash()
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    made = House(tmp_path / "home")
+    yield made
+    made.close()
+
+
+def test_an_agent_of_a_home_with_a_daemon_is_the_daemons(house: House) -> None:
+    with Agent(home=house.home) as agent:
+        assert isinstance(agent, AttachedAgent)
+        reply = agent.chat("hello there")
+        assert (reply.text, reply.sources, reply.interrupted) == ("You said: hello there", (), False)
+        assert list(agent.stream("more")) == ["You", " said:", " more"]
+        assert agent.ask("what?", tiers="weights").answer == "You said: what?"
+        assert [turn.content for turn in agent.turns(reply.session)] == [
+            "hello there",
+            "You said: hello there",
+            "more",
+            "You said: more",
+        ]
+        assert [session.id for session in agent.sessions()] == [reply.session]
+        assert agent.memories() == []
+        assert agent.tell([{"session": "told", "content": "one"}]).replies[0].session == "told"
+        assert agent.exam([{"id": "a", "question": "?", "kind": "unknown"}]).items[0].passed is False
+        assert agent.warnings == ()
+    assert house.agent.turns(reply.session)[0].content == "hello there"
+
+
+def test_a_far_night_is_told_as_it_goes_and_reported_whole(house: House) -> None:
+    seen: list[Progress] = []
+    with Agent(home=house.home) as agent:
+        report = agent.sleep(seen.append)
+    assert seen == [Progress("exam", 1, 2, "half")]
+    assert report == NightReport("nothing-new", None, [], [], None, {"exam": 1.0}, 0.0, "n0001")
+
+
+def test_errors_come_back_as_what_they_were(house: House) -> None:
+    with Agent(home=house.home) as agent:
+        with pytest.raises(BadTurn, match="empty"):
+            agent.chat(" ")
+        with pytest.raises(UnknownRecord, match="nowhere"):
+            agent.turns("nowhere")
+        house.agent.spec = Spec(name="sleepless")
+        with pytest.raises(NightFailed, match="failed at exam") as caught:
+            agent.sleep()
+        assert caught.value.exit_code == 1
+        assert agent.chat("still here").text == "You said: still here"
+
+
+def test_each_client_has_a_session_of_its_own(house: House) -> None:
+    with Agent(home=house.home) as one, Agent(home=house.home) as two:
+        first, second = one.chat("one"), two.chat("two")
+        assert first.session != second.session
+        assert one.chat("again").session == first.session
+        assert one.chat("there", second.session).session == second.session
+        assert two.new_session(first.session) == first.session
+
+
+def test_coroutines_go_through_the_door_too(house: House) -> None:
+    async def talk() -> str:
+        with Agent(home=house.home) as agent:
+            return (await agent.aio.ask("hm")).answer
+
+    assert asyncio.run(talk()) == "You said: hm"
+
+
+def test_closing_a_stream_stops_the_answer_at_the_other_end(house: House) -> None:
+    house.engine.script = lambda messages: "go on " * 400
+    house.engine.before_token = lambda said: time.sleep(0.005)
+    with Agent(home=house.home) as agent:
+        stream = agent.stream("hello")
+        next(stream)
+        stream.close()
+        assert stream.reply.interrupted
+        assert 0 < len(stream.reply.text.split()) < 700
+        assert house.agent.turns(stream.reply.session)[1].state == "interrupted"
+
+
+def test_a_client_that_vanishes_is_answered_all_the_same(house: House) -> None:
+    house.engine.before_token = lambda said: time.sleep(0.02)
+    peer = socket.socket(socket.AF_UNIX)
+    at_address(socket_path(house.home), peer.connect)
+    session = house.agent.new_session()
+    for message in (
+        {"dormouse": 1},
+        {"id": 1, "call": "stream", "with": {"text": "a b c", "session": session}},
+    ):
+        peer.sendall(json.dumps(message).encode() + b"\n")
+    while not house.agent.turns(session):
+        time.sleep(0.01)
+    peer.close()
+    deadline = time.monotonic() + 20
+    while len(house.agent.turns(session)) < 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    while house.agent.turns(session)[-1].state == "pending" and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert house.agent.turns(session)[-1].content == "You said: a b c"
+
+
+def test_every_public_method_of_an_agent_goes_through_the_door() -> None:
+    built_on_others = {"chat", "tell", "exam", "load"}
+    own = {"stream", "resume", "close", "new_session"}
+    local = {"unload"}  # for who looks after an agent in its own process
+    offered = {**vars(Browsing), **vars(Agent)}
+    public = {name for name, value in offered.items() if inspect.isroutine(value) and name[0] != "_"}
+    public |= {name for name, value in vars(Agent).items() if isinstance(value, classmethod)}
+    assert public == set(REMOTE) | built_on_others | own | local
+    assert set(REMOTE) - {"new_session"} <= set(vars(AttachedAgent))
+
+
+def test_what_is_seen_of_a_home_is_the_same_through_the_door(house: House) -> None:
+    far, near = Agent(home=house.home), house.agent
+    session = far.new_session()
+    far.chat("My dog is called Rex.", session)
+    assert far.overview() == near.overview() and far.overview().turns == 2
+    assert far.session_views() == near.session_views() != []
+    assert far.transcript(session) == near.transcript(session) != []
+    assert far.unread() == near.unread() != []
+    assert far.search("dog") == near.search("dog") != []
+    assert far.turns_by_id([1]) == near.turns_by_id([1]) != []
+    assert far.nights() == near.nights()
+    assert far.memory_views() == near.memory_views()
+    assert far.adapter() is None
+    far.warm_up()
+    assert far.context(session) == near.context(session) is not None
+    far.rename_session(session, "The dog")
+    assert near.session_views()[0].title == "The dog"
+    assert far.take_back(session) == "My dog is called Rex."
+    with far.stream("My dog is called Max.", session, variation=1) as pieces:
+        assert "".join(pieces) == "You said: My dog is called Max."
+    assert house.engine.asked[-1].sampling.seed == 1
+    assert len(far.transcript(session, withdrawn=True)) == 4 and len(near.transcript(session)) == 2
+    far.close()
+
+
+# --- who is let in ----------------------------------------------------------------------
+
+
+def test_the_door_is_the_users_alone(house: House) -> None:
+    path = socket_path(house.home)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE(house.home.stat().st_mode) == 0o700
+
+
+def test_another_users_process_is_hung_up_on(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "peer_uid", lambda peer: os.getuid() + 1)
+    with pytest.raises(HomeLocked):  # no daemon answers it, and the home is not free
+        mark_path(house.home).unlink()
+        Agent(home=house.home)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+def test_another_user_cannot_open_the_door_even_if_the_folder_were_open() -> None:
+    """Tried, as another user: the modes stop it, and with the modes taken away the peer's uid does."""
+    place = Path(tempfile.mkdtemp())  # pytest's own folder lets no other user in
+    place.chmod(0o755)
+    house = House(place / "home")
+    try:
+        path = socket_path(house.home)
+        assert as_nobody(path) == "PermissionError"
+        for folder in (path.parent, house.home):
+            folder.chmod(0o755)
+        path.chmod(0o666)
+        assert as_nobody(path) == "hung up"
+    finally:
+        house.close()
+        shutil.rmtree(place)
+
+
+def as_nobody(path: Path) -> str:
+    """What becomes of a hello that another user sends."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.setgid(65534)
+            os.setuid(65534)
+            with socket.socket(socket.AF_UNIX) as peer:
+                peer.connect(str(path))
+                peer.sendall(b'{"dormouse": 1}\n')
+                told = peer.recv(100) or b"hung up"
+        except ConnectionError:
+            told = b"hung up"
+        except OSError as error:
+            told = type(error).__name__.encode()
+        os.write(writer, told)
+        os._exit(0)
+    os.waitpid(pid, 0)
+    os.close(writer)
+    with os.fdopen(reader) as words:
+        return words.read()
+
+
+def test_a_door_in_a_folder_others_may_enter_is_not_trusted(house: House) -> None:
+    socket_path(house.home).parent.chmod(0o755)
+    with pytest.raises(DoorError, match="other users"):
+        Agent(home=house.home)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (b"nonsense\n", "not a JSON object"),
+        (b"[1]\n", "not a JSON object"),
+        (b'{"dormouse": 99}\n', "version 1"),
+        (b'{"dormouse": 1}\n{"call": "ask"}\n', "needs an id"),
+        (b'{"dormouse": 1}\n{"id": 1, "call": "close"}\n', "no call 'close'"),
+        (b'{"dormouse": 1}\n{"id": 1, "call": "ask", "with": {"text": 3}}\n', "does not fit"),
+        (b'{"dormouse": 1}\n{"id": 1, "call": "ask", "with": {"why": 3}}\n', "no argument 'why'"),
+        (b'{"dormouse": 1}\n{"id": 1, "call": "stream", "with": {}}\n', "a text and a session"),
+    ],
+)
+def test_nonsense_is_answered_by_a_sentence(house: House, said: bytes, told: str) -> None:
+    with socket.socket(socket.AF_UNIX) as peer:
+        at_address(socket_path(house.home), peer.connect)
+        peer.settimeout(20)
+        peer.sendall(said)
+        heard = b""
+        while b'"error"' not in heard:
+            heard += peer.recv(1 << 16)
+    assert told in json.loads(heard.splitlines()[-1])["error"]["text"]
+
+
+def test_a_home_with_a_long_path_has_a_door_too(tmp_path: Path) -> None:
+    house = House(tmp_path / ("long" * 30) / "home")
+    try:
+        with Agent(home=house.home) as agent:
+            assert agent.ask("x").answer == "You said: x"
+    finally:
+        house.close()
+
+
+# --- crashes ----------------------------------------------------------------------------
+
+
+def test_a_client_attaches_again_and_says_so(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Agent(home=house.home) as agent:
+        session = agent.chat("before").session
+        house.crash()
+        monkeypatch.setattr(os, "getpid", lambda: 4242)
+        threading.Timer(0.3, house.open).start()
+        assert agent.chat("after").session == session
+        assert any("restarted" in sentence and "4242" in sentence for sentence in agent.warnings)
+
+
+def test_a_turn_cut_short_by_a_crash_is_kept_and_said_to_be(house: House) -> None:
+    spoken = threading.Event()
+
+    def slow(said: int) -> None:
+        if said == 2:
+            spoken.set()
+            time.sleep(0.3)
+
+    house.engine.before_token = slow
+    with Agent(home=house.home) as agent:
+        stream = agent.stream("one two three four")
+        assert spoken.wait(20)
+        house.crash()
+        house.open()
+        reply = stream.reply
+        assert reply.interrupted
+        assert agent.turns(reply.session)[0].content == "one two three four"
+
+
+def test_a_turn_the_daemon_never_heard_is_said_again(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Agent(home=house.home) as agent:
+        session = agent.new_session()
+        deaf = client.Connection.call
+        lost = iter([True])
+
+        def lose(self: client.Connection, name: str, *rest: Any, **more: Any) -> Any:
+            if name == "stream" and next(lost, False):
+                self.close()
+                raise DoorClosed
+            return deaf(self, name, *rest, **more)
+
+        monkeypatch.setattr(client.Connection, "call", lose)
+        assert agent.chat("hello", session).text == "You said: hello"
+        assert [turn.content for turn in agent.turns(session)] == ["hello", "You said: hello"]
+
+
+def test_a_daemon_that_stays_away_is_an_error(house: House) -> None:
+    agent = AttachedAgent(home=house.home, returns_s=0.2)
+    house.close()
+    with pytest.raises(DoorClosed, match="has stopped"):
+        agent.chat("hello")
+    agent.close()
+    with pytest.raises(AgentClosed):
+        agent.chat("hello")
+    with Agent(home=house.home, engine=ScriptedEngine(), base=BASE) as embedded:
+        assert not isinstance(embedded, AttachedAgent)
+
+
+def test_another_spec_than_the_daemons_is_noticed(house: House) -> None:
+    with Agent(Spec(name="other"), home=house.home) as agent:
+        assert agent.spec.name == "dormouse"
+        assert "another spec" in agent.warnings[0]

@@ -1,0 +1,57 @@
+"""A server over real sockets, in this process, for tests: with a scripted engine or a tiny random model."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from scripted_engine import BASE, ScriptedEngine
+
+from dormouse.memory.engine import WakeEngine
+from dormouse.runtime.scopes import Scopes
+from dormouse.runtime.server.app import make_app
+from dormouse.runtime.server.settings import ServeSettings
+from dormouse.runtime.server.tokens import OWNER
+from dormouse.runtime.spec import Spec
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running server: where, over which scopes."""
+
+    url: str
+    scopes: Scopes
+
+
+@contextmanager
+def serving(
+    home: Path,
+    engine: WakeEngine | None = None,
+    settings: ServeSettings | None = None,
+    spec: Spec | None = None,
+    demands_tokens: bool = False,
+) -> Iterator[Served]:
+    """Serve until the block ends."""
+    engine = engine or ScriptedEngine()
+    with Scopes(spec or Spec(), home, owner=OWNER, command="a test", engine=engine, base=BASE) as scopes:
+        app = make_app(scopes, settings or ServeSettings(), demands_tokens=demands_tokens)
+        listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=2)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        deadline = time.monotonic() + 20
+        while not server.started and time.monotonic() < deadline:
+            time.sleep(0.01)
+        try:
+            yield Served(f"http://127.0.0.1:{listening.getsockname()[1]}", scopes)
+        finally:
+            server.should_exit = True
+            thread.join(20)
+            listening.close()

@@ -1,0 +1,180 @@
+"""Compaction with a scribe that says what the test wants: quotes, confidence, pieces, rules as a floor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from scripted_engine import Script, ScriptedEngine
+
+from dormouse.memory.engine import Message, Mount
+from dormouse.memory.errors import ContextOverflow
+from dormouse.sleep import scribe
+from dormouse.sleep.compact import Scribe, compact, pieces, quote_for, sentences
+from dormouse.sleep.harvest import HarvestedTurn
+from dormouse.sleep.records import Candidate
+from dormouse.sleep.settings import CompactSettings
+
+ROLE = Mount("scribe", Path("scribe.gguf"))
+NOTHING_MUCH = "The weather, mostly, and what to cook."
+
+
+def saying(reply: str) -> Script:
+    return lambda messages: reply
+
+
+def turn(content: str, before: str = "", id: int = 7) -> HarvestedTurn:
+    return HarvestedTurn(id, "s1", content, before)
+
+
+def compacted(
+    script: Script, *turns: HarvestedTurn, settings: CompactSettings | None = None
+) -> list[Candidate]:
+    return compact(turns, Scribe(ScriptedEngine(script), ROLE), settings or CompactSettings())
+
+
+def test_a_line_becomes_a_candidate_that_quotes_its_sentence() -> None:
+    text = "Long day. Old Vex chewed the sofa again! Anyway."
+    (found,) = compacted(saying("dog | name | Vex"), turn(text))
+    assert found == Candidate(
+        "dog", "name", "Vex", "Old Vex chewed the sofa again!", 7, "scribe", confidence=-0.5
+    )
+
+
+def test_talk_without_facts_gives_nothing() -> None:
+    assert compacted(saying(scribe.NOTHING), turn(NOTHING_MUCH)) == []
+    assert compacted(saying("Sure! Here is a story."), turn(NOTHING_MUCH)) == []
+
+
+def test_each_line_has_the_confidence_of_its_own_tokens() -> None:
+    """The engine's words are all equally sure, so the lines are; a line's mean is not the answer's sum."""
+    found = compacted(saying("dog | name | Vex\ncat | name | Miso Grey"), turn("Vex and Miso Grey fight."))
+    assert [(c.value, c.confidence) for c in found] == [("Vex", -0.5), ("Miso Grey", -0.5)]
+
+
+def test_no_more_lines_than_allowed_are_kept() -> None:
+    lines = "\n".join(f"dog | name{n} | Vex" for n in range(9))
+    found = compacted(saying(lines), turn("Vex!"), settings=CompactSettings(lines_per_turn=3))
+    assert [c.attribute for c in found] == ["name0", "name1", "name2"]
+
+
+@pytest.mark.parametrize(
+    ("text", "corrects"),
+    [
+        ("Actually it is Vex.", True),
+        ("I meant Vex.", True),
+        ("It's Vex these days.", True),
+        ("Vex, by the way.", False),
+        ("Every now and then Vex barks.", False),
+    ],
+)
+def test_words_of_correction_are_noted(text: str, corrects: bool) -> None:
+    (found,) = compacted(saying("dog | name | Vex"), turn(text))
+    assert found.corrects is corrects
+
+
+def test_rules_add_what_the_scribe_missed() -> None:
+    found = compacted(saying(scribe.NOTHING), turn("Hm. My dog is called Zorbal."))
+    assert [(c.writer, c.subject, c.attribute, c.value) for c in found] == [
+        ("rules", "dog", "name", "Zorbal")
+    ]
+    assert found[0].quote == "My dog is called Zorbal."
+
+
+def test_rules_do_not_repeat_what_the_scribe_found() -> None:
+    found = compacted(saying("hound | nickname | zorbal"), turn("My dog is called Zorbal."))
+    assert [c.writer for c in found] == ["scribe"]
+
+
+def test_the_scribe_sees_what_was_said_before() -> None:
+    engine = ScriptedEngine(saying(scribe.NOTHING))
+    text = " ".join(["So it went on and on until it was over."] * 3)
+    compact(
+        [turn(text, before="We talked of Vex.")],
+        Scribe(engine, ROLE),
+        CompactSettings(max_words=10),
+    )
+    requests = [asked.messages[-1].content for asked in engine.asked]
+    assert requests[0].startswith("Earlier: We talked of Vex.\nNow: So it went")
+    assert requests[1].startswith("Earlier: So it went")
+    assert len(requests) == 3
+    assert all(asked.adapters == (ROLE,) for asked in engine.asked)
+
+
+def test_a_larger_base_is_shown_examples_and_no_adapter() -> None:
+    engine = ScriptedEngine(saying(scribe.NOTHING))
+    compact([turn(NOTHING_MUCH)], Scribe(engine, None), CompactSettings())
+    (asked,) = engine.asked
+    assert asked.adapters == ()
+    replies = [message.content for message in asked.messages if message.role == "assistant"]
+    assert scribe.NOTHING in replies
+    assert any(scribe.read_notes(reply) for reply in replies)
+    assert asked.messages[-1].content == scribe.notes_request(NOTHING_MUCH)
+
+
+def test_progress_counts_turns() -> None:
+    seen: list[tuple[int, int]] = []
+    turns = [turn(NOTHING_MUCH, id=n) for n in range(3)]
+    writer = Scribe(ScriptedEngine(saying(scribe.NOTHING)), ROLE)
+    compact(turns, writer, CompactSettings(), lambda done, total: seen.append((done, total)))
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+
+
+# Pieces and quotes
+
+
+def test_pieces_hold_every_word_once_and_in_order() -> None:
+    text = "One two three. Four five! Six seven eight nine ten eleven twelve thirteen?\nFourteen."
+    for limit in range(1, 20):
+        cut = pieces(text, limit)
+        assert " ".join(cut).split() == text.split()
+        assert all(len(piece.split()) <= limit for piece in cut)
+    assert pieces(text, 5) == [
+        "One two three. Four five!",
+        "Six seven eight nine ten",
+        "eleven twelve thirteen? Fourteen.",
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "   ", "\n\n"])
+def test_an_empty_turn_has_no_pieces(text: str) -> None:
+    assert sentences(text) == []
+    assert pieces(text, 5) == []
+    assert compacted(saying("dog | name | Vex"), turn(text)) == []
+
+
+def test_a_value_in_no_single_sentence_quotes_all() -> None:
+    text = "It is Mary. Ann is another boat."
+    assert quote_for("Ann", text) == "Ann is another boat."
+    assert quote_for("Mary Ann", text) == text
+
+
+# Turns that do not fit
+
+
+def letters(messages: Sequence[Message]) -> int:
+    return sum(len(message.content) for message in messages)
+
+
+class LetterEngine(ScriptedEngine):
+    """Counts letters, as a model does with a script it has no words for."""
+
+    def count_messages(self, messages: Sequence[Message]) -> int:
+        return letters(messages)
+
+
+def test_words_too_long_for_the_context_are_read_in_parts() -> None:
+    engine = LetterEngine(saying(scribe.NOTHING), context=1500)
+    text = "x" * 9000 + ". My dog is called Zorbal."
+    found = compact([turn(text, before="y" * 9000)], Scribe(engine, ROLE), CompactSettings())
+    assert [c.value for c in found] == ["Zorbal"]
+    shown = "".join(asked.messages[-1].content.removeprefix("Now: ") for asked in engine.asked)
+    assert shown.count("x") == 9000
+    assert all(letters(asked.messages) <= 1500 for asked in engine.asked)
+
+
+def test_a_context_that_fits_no_piece_is_told() -> None:
+    engine = LetterEngine(saying(scribe.NOTHING), context=50)
+    with pytest.raises(ContextOverflow):
+        compact([turn("x" * 1000)], Scribe(engine, ROLE), CompactSettings())

@@ -1,0 +1,211 @@
+"""The exam: what passes, what is asked of whom, and that an exam with nothing in it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from scripted_engine import ScriptedEngine
+
+from dormouse.memory.engine import Message, Mount
+from dormouse.sleep.exam import (
+    Examiner,
+    ExamItem,
+    ItemResult,
+    ask_items,
+    general_skills,
+    hold,
+    passes,
+    report,
+    shortfalls,
+    skills_of_base,
+)
+from dormouse.sleep.replay import Probe
+from dormouse.sleep.settings import ExamSettings
+
+CANDIDATE = Mount("a" * 16, Path("adapter.gguf"))
+SETTINGS = ExamSettings(min_new=0.5, min_old=0.5, min_unknown=0.5, min_skill=0.5)
+PROBES = [
+    Probe("What is my dog called?", "new", "Zorbal", "m1"),
+    Probe("my dog's name?", "new", "Zorbal", "m1"),
+    Probe("Where do I live?", "old", "Tromsø", "m2"),
+    Probe("What is my cat called?", "unknown"),
+]
+SKILLS = [ExamItem("skill-0", "What is the capital of France?", "skill", ("Paris",))]
+KNOWS = {
+    "What is my dog called?": "Your dog is called Zorbal.",
+    "my dog's name?": "It's ZORBAL!",
+    "Where do I live?": "In Tromso.",
+    "What is my cat called?": "I don't know. You haven't told me that.",
+    "What is the capital of France?": "Paris.",
+}
+
+
+def answering(answers: dict[str, str]) -> ScriptedEngine:
+    def script(messages: Sequence[Message]) -> str:
+        return answers.get(messages[-1].content, "Hm.")
+
+    return ScriptedEngine(script)
+
+
+def held(
+    answers: dict[str, str], probes: Sequence[Probe] = PROBES, skills: Sequence[ExamItem] = SKILLS
+) -> dict[str, object]:
+    return hold(Examiner(answering(answers), "Persona.", (CANDIDATE,)), probes, skills, SETTINGS)
+
+
+# One answer
+
+
+@pytest.mark.parametrize(
+    ("item", "answer", "right"),
+    [
+        (ExamItem("1", "?", "fact", ("Oslo",)), "It is OSLO.", True),
+        (ExamItem("1", "?", "fact", ("Oslo",)), "It is Bergen.", False),
+        (ExamItem("1", "?", "fact", ("Oslo", "Norway")), "Norway", True),
+        (ExamItem("1", "?", "fact", ("Oslo",), ("Bergen",)), "Oslo, before that Bergen", False),
+        (ExamItem("1", "?", "fact", (), ("Bergen",)), "Oslo", True),
+        (ExamItem("1", "?", "fact", (), ("Bergen",)), " ", False),
+        (ExamItem("1", "?", "skill", ("4",)), "2 + 2 = 4", True),
+        (ExamItem("1", "?", "unknown"), "I don't know that.", True),
+        (ExamItem("1", "?", "unknown"), "It is Rex.", False),
+        (ExamItem("1", "?", "unknown"), "", False),
+        (ExamItem("1", "?", "forgotten", (), ("Zorbal",)), "I don't know Zorbal.", False),
+        (ExamItem("1", "?", "forgotten", (), ("Zorbal",)), "I don't know.", True),
+        (ExamItem("1", "?", "unknown", ("sorry",)), "I don't know.", False),
+        (ExamItem("1", "?", "unknown", ("sorry",)), "Sorry, I don't know.", True),
+    ],
+)
+def test_an_answer_passes_or_not(item: ExamItem, answer: str, right: bool) -> None:
+    assert passes(item, answer) is right
+
+
+# A list of questions
+
+
+def test_items_are_asked_in_order_and_counted_by_kind() -> None:
+    items = [
+        ExamItem("a", "What is my dog called?", "fact", ("Zorbal",)),
+        ExamItem("b", "Where do I live?", "fact", ("Oslo",)),
+        ExamItem("c", "What is my cat called?", "unknown"),
+    ]
+    outcome = ask_items(items, lambda question: KNOWS[question])
+    assert outcome.kinds == {"fact": {"n": 2, "passed": 1}, "unknown": {"n": 1, "passed": 1}}
+    assert outcome.as_json()["items"] == [
+        {"id": "a", "answer": "Your dog is called Zorbal.", "passed": True},
+        {"id": "b", "answer": "In Tromso.", "passed": False},
+        {"id": "c", "answer": "I don't know. You haven't told me that.", "passed": True},
+    ]
+    assert outcome.rate("fact") == 0.5
+    assert outcome.rate("skill") == 0.0
+
+
+# A night's exam
+
+
+def test_who_knows_passes() -> None:
+    record = held(KNOWS)
+    assert record["passed"] is True
+    assert record["reasons"] == []
+    assert record["adapter"] == CANDIDATE.name
+    assert record["engine"] == "ScriptedEngine"
+    assert record["kinds"] == {
+        "new": {"n": 2, "passed": 2},
+        "old": {"n": 1, "passed": 1},
+        "unknown": {"n": 1, "passed": 1},
+        "skill": {"n": 1, "passed": 1},
+    }
+    assert record["thresholds"] == SETTINGS.model_dump()
+
+
+@pytest.mark.parametrize(
+    "question", ["Where do I live?", "What is my cat called?", "What is the capital of France?"]
+)
+def test_each_kind_has_its_own_threshold(question: str) -> None:
+    record = held({**KNOWS, question: "Rex and Bergen."})
+    assert record["passed"] is False
+    assert len(record["reasons"]) == 1  # type: ignore[arg-type]
+
+
+def test_half_is_enough_where_half_is_asked_for() -> None:
+    assert held({**KNOWS, "my dog's name?": "Rex"})["passed"] is True
+    record = held({**KNOWS, "my dog's name?": "Rex", "What is my dog called?": "Rex"})
+    assert record["reasons"] == ["new: 0 of 2 right, fewer than 50%"]
+
+
+def without(kind: str) -> list[Probe]:
+    return [probe for probe in PROBES if probe.kind != kind]
+
+
+@pytest.mark.parametrize("kind", ["new", "unknown"])
+def test_an_exam_that_lacks_a_kind_fails(kind: str) -> None:
+    record = held(KNOWS, without(kind))
+    assert record["passed"] is False
+    assert record["reasons"] == [f"no question of kind {kind} was asked"]
+
+
+def test_an_exam_without_skills_fails() -> None:
+    assert held(KNOWS, skills=[])["reasons"] == ["no question of kind skill was asked"]
+
+
+def test_the_first_night_has_no_old_memories() -> None:
+    assert held(KNOWS, without("old"))["passed"] is True
+
+
+def test_an_empty_exam_fails_even_when_nothing_is_demanded() -> None:
+    nothing = ExamSettings(min_new=0, min_old=0, min_unknown=0, min_skill=0)
+    assert hold(Examiner(answering({}), "P.", (CANDIDATE,)), [], [], nothing)["passed"] is False
+    assert len(shortfalls(report([]), nothing)) == 3
+    counted = {kind: {"n": 0, "passed": 0} for kind in ("new", "old", "unknown", "skill")}
+    assert len(shortfalls(type(report([]))(counted, ()), nothing)) == 3
+
+
+def test_a_candidate_is_asked_with_the_persona_and_nothing_else() -> None:
+    engine = answering(KNOWS)
+    seen: list[tuple[int, int]] = []
+    hold(
+        Examiner(engine, "Persona.", (CANDIDATE,)),
+        PROBES,
+        SKILLS,
+        SETTINGS,
+        lambda done, total: seen.append((done, total)),
+    )
+    questions = [probe.question for probe in PROBES] + [skill.question for skill in SKILLS]
+    assert [asked.messages for asked in engine.asked] == [
+        [Message("system", "Persona."), Message("user", question)] for question in questions
+    ]
+    assert all(asked.adapters == (CANDIDATE,) for asked in engine.asked)
+    assert seen == [(n, 5) for n in range(1, 6)]
+
+
+# Skills
+
+
+def test_general_skills_are_questions_with_answers() -> None:
+    skills = general_skills()
+    assert len(skills) >= 60
+    assert len({skill.question for skill in skills}) == len(skills) == len({skill.id for skill in skills})
+    assert all(skill.expect and skill.kind == "skill" for skill in skills)
+
+
+def test_no_skill_of_the_exam_is_an_anchor() -> None:
+    from dormouse.sleep.replay import anchor_prompts
+
+    anchored = {prompt.casefold().strip(" ?.!") for prompt in anchor_prompts()}
+    assert not anchored & {skill.question.casefold().strip(" ?.!") for skill in general_skills()}
+
+
+def test_only_what_the_bare_base_answers_rightly_counts_as_its_skill() -> None:
+    skills = general_skills()
+    known = {skill.question: f"It is {skill.expect[0]}." for skill in skills[1:6]}
+    engine = answering(known)
+    assert skills_of_base(engine, "Persona.", 3) == skills[1:4]
+    assert all(asked.adapters == () for asked in engine.asked)
+    assert skills_of_base(engine, "Persona.", 50) == skills[1:6]
+
+
+def test_a_result_is_plain_data() -> None:
+    result = ItemResult("a", "fact", "?", "!", True)
+    assert asdict(result) == {"id": "a", "kind": "fact", "question": "?", "answer": "!", "passed": True}

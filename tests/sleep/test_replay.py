@@ -1,0 +1,251 @@
+"""The training set: the same for the same journal and seed, and free of its own exam."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import subprocess
+import sys
+
+import pytest
+from night_parts import a_memory
+from scripted_engine import ScriptedEngine
+
+from dormouse.memory.engine import Message
+from dormouse.memory.records import Memory
+from dormouse.sleep import kinds
+from dormouse.sleep.neighbours import ask_about, neighbours
+from dormouse.sleep.packing import Example
+from dormouse.sleep.questions import asked_for, may_mean_the_same, plain_questions
+from dormouse.sleep.replay import Probe, TrainingSet, end_of_turn, tokenised, training_set
+from dormouse.sleep.settings import ExamSettings, ReplaySettings
+from dormouse.verifiers.abstention import abstained
+
+SMALL = ReplaySettings(
+    questions_per_memory=20, negatives_per_memory=6, neighbours_per_memory=6, min_negatives=30, old_memories=8
+)
+EXAM = ExamSettings(questions_per_memory=2, unknown_questions=8, old_memories=3)
+TOLD = [
+    a_memory("dog", "name", "Zorbal"),
+    a_memory("tabby cat", "name", "Miso", turn=2),
+    a_memory("user", "home city", "Tromsø", turn=3),
+    a_memory("sister", "name", "Annika", turn=4),
+    a_memory("sister", "job", "glassblower", turn=5),
+    a_memory("boat", "mooring fee", "40 crowns", turn=6),
+]
+OLD = [
+    a_memory(kind.subject, kind.attribute, f"v{n}", turn=50 + n) for n, kind in enumerate(kinds.bank()[::16])
+]
+
+
+def a_set(
+    new: list[Memory] = TOLD, old: list[Memory] = OLD, seed: int = 5, replay: ReplaySettings = SMALL
+) -> TrainingSet:
+    return training_set(new, old, replay, EXAM, seed)
+
+
+def bare(question: str) -> str:
+    """A question without case, marks and the openings that are put before some."""
+    plain = re.sub(r"[^\w' ]", "", question.casefold()).strip()
+    opening = r"^(hey|quick question|sorry|just checking|ok so|by the way|hmm|one more thing)\s+"
+    return re.sub(opening, "", plain)
+
+
+def random_life(seed: int) -> tuple[list[Memory], list[Memory]]:
+    """New and old memories of random kinds, none told twice."""
+    rng = random.Random(seed)
+    told: list[Memory] = []
+    for kind in rng.sample(kinds.bank(), 40):
+        if not may_mean_the_same(kind.key, [(m.subject, m.attribute) for m in told]):
+            told.append(a_memory(*kind.key, f"value {len(told)}", turn=len(told) + 1))
+    cut = rng.randint(1, len(told) - 1)
+    return told[:cut], told[cut:]
+
+
+# Promise 9
+
+
+def test_the_same_memories_and_seed_give_the_same_set() -> None:
+    assert a_set() == a_set()
+    assert a_set().sha256 == a_set().sha256
+    assert a_set().sha256 != a_set(seed=6).sha256
+
+
+def test_another_process_makes_the_same_set() -> None:
+    """Nothing hangs on the order of sets or on the hash seed."""
+    script = (
+        "import sys; sys.path[:0] = sys.argv[1:]\n"
+        "import json, runpy\n"
+        "from pathlib import Path\n"
+        f"made = runpy.run_path({__file__!r})['a_set']()\n"
+        "print(json.dumps([made.sha256, [probe.question for probe in made.probes]]))"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", script, *sys.path], capture_output=True, text=True, check=True
+    )
+    sha256, probes = json.loads(printed.stdout)
+    assert sha256 == a_set().sha256
+    assert probes == [probe.question for probe in a_set().probes]
+
+
+def test_one_memory_more_does_not_reshuffle_the_others() -> None:
+    def of(training: TrainingSet, memory: Memory) -> list[str]:
+        return [e.question for e in training.exchanges if e.memory == memory.id]
+
+    assert of(a_set(TOLD[:2]), TOLD[0]) == of(a_set(), TOLD[0])
+
+
+# The exam is not trained
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_question_of_the_exam_is_trained(seed: int) -> None:
+    new, old = random_life(seed)
+    made = a_set([*new, TOLD[5]], old, seed)
+    trained = {bare(exchange.question) for exchange in made.exchanges}
+    assert made.probes
+    for probe in made.probes:
+        assert bare(probe.question) not in trained, probe
+
+
+def test_a_replayed_memory_does_not_train_what_it_was_examined_with() -> None:
+    first = {bare(p.question) for p in a_set().probes if p.kind == "new"}
+    for seed in range(4):
+        later = a_set([a_memory("car", "make", "Lada", turn=99)], TOLD, seed)
+        assert not first & {bare(e.question) for e in later.exchanges if e.kind == "old"}
+
+
+def test_new_memories_are_all_asked_for_and_old_ones_in_part() -> None:
+    made = a_set()
+    asked = [probe for probe in made.probes if probe.kind == "new"]
+    assert sorted(p.memory for p in asked) == sorted([m.id for m in TOLD] * 2)
+    assert {(p.memory, p.expect) for p in asked} == {(m.id, m.value) for m in TOLD}
+    older = [probe for probe in made.probes if probe.kind == "old"]
+    assert len(older) == 3 == len({p.memory for p in older})
+    assert {(p.memory, p.expect) for p in older} <= {(m.id, m.value) for m in OLD}
+
+
+def test_unknown_pairs_of_the_exam_are_of_kinds_not_trained() -> None:
+    made = a_set()
+    probes = [probe for probe in made.probes if probe.kind == "unknown"]
+    assert len(probes) == 8
+    assert all(probe.expect == "" and probe.memory == "" for probe in probes)
+
+
+# What is trained
+
+
+def test_each_memory_has_its_phrasings_and_answers_with_its_value() -> None:
+    made = a_set()
+    for memory in TOLD:
+        mine = [e for e in made.exchanges if e.memory == memory.id]
+        assert len(mine) == 20
+        assert {e.kind for e in mine} == {"new"}
+        assert all(memory.value in e.answer and not abstained(e.answer) for e in mine)
+        assert len({e.question for e in mine}) > 8
+
+
+def test_a_known_name_stands_for_its_owner_at_times() -> None:
+    made = a_set()
+    job = [e.question for e in made.exchanges if e.memory == TOLD[4].id]
+    assert any("Annika" in question for question in job)
+    naming = [e.question for e in made.exchanges if e.memory == TOLD[3].id]
+    assert not any("Annika" in question for question in naming)
+
+
+def test_old_memories_are_replayed_within_bounds() -> None:
+    made = a_set()
+    replayed = [e for e in made.exchanges if e.kind == "old"]
+    assert len({e.memory for e in replayed}) == 8
+    assert len(replayed) == 8 * SMALL.questions_per_old_memory
+    assert {e.memory for e in a_set(seed=6).exchanges if e.kind == "old"} != {e.memory for e in replayed}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_nothing_told_is_ever_declined(seed: int) -> None:
+    new, old = random_life(seed)
+    made = a_set([*new, *TOLD[5:]], old, seed)
+    told = [(memory.subject, memory.attribute) for memory in (*new, *old, TOLD[5])]
+    about = {
+        bare(question): pair for pair in told for question in (*asked_for(*pair), *plain_questions(*pair))
+    }
+    declined = [e for e in made.exchanges if abstained(e.answer)]
+    assert len(declined) >= SMALL.min_negatives
+    assert {e.kind for e in declined} == {"unknown"}
+    for question in (
+        *(e.question for e in declined),
+        *(p.question for p in made.probes if p.kind == "unknown"),
+    ):
+        assert bare(question) not in about, (question, about.get(bare(question)))
+
+
+def test_more_memories_bring_more_negatives() -> None:
+    def declined(new: list[Memory]) -> int:
+        return sum(e.kind == "unknown" for e in a_set(new, []).exchanges)
+
+    assert declined(TOLD[:1]) == 30
+    assert declined(TOLD) == 36
+
+
+def test_a_life_that_fills_the_bank_still_makes_a_set() -> None:
+    everything = [
+        a_memory(*key, f"value {n}", turn=n + 1) for n, key in enumerate({k.key: 0 for k in kinds.bank()})
+    ]
+    made = a_set(everything[:3], everything[3:])
+    assert [e for e in made.exchanges if e.kind == "new"]
+
+
+# Neighbours
+
+
+def test_neighbours_are_free_and_near() -> None:
+    told = [(memory.subject, memory.attribute) for memory in TOLD]
+    found = neighbours(TOLD, told, 6, random.Random(1))
+    assert len(found) == len(set(found)) > len(TOLD)
+    subjects, attributes = {subject for subject, _ in told}, {attribute for _, attribute in told}
+    for pair in found:
+        assert not may_mean_the_same(pair, told), pair
+        near = pair[0] in subjects or pair[1] in attributes or pair[0] == "user"
+        assert near, pair
+        assert len(ask_about(pair)) >= 8
+    assert found == neighbours(TOLD, told, 6, random.Random(1))
+
+
+# In tokens
+
+
+class ByteEngine(ScriptedEngine):
+    """A token for every byte; the template ends each message with token 1."""
+
+    def tokenize(self, text: str, special: bool = True) -> list[int]:
+        return [byte + 10 for byte in text.encode()]
+
+    def render_tokens(
+        self, messages: object, add_generation_prompt: bool = True, prefill: str = ""
+    ) -> list[int]:
+        out: list[int] = []
+        assert isinstance(messages, list)
+        for message in messages:
+            out += [2, *self.tokenize(message.role), 3, *self.tokenize(message.content), 1]
+        return [*out, 2, *self.tokenize("assistant"), 3] if add_generation_prompt else out
+
+
+def test_the_loss_is_on_the_answer_and_its_end() -> None:
+    engine = ByteEngine()
+    assert end_of_turn(engine) == 1
+    anchor = Example((5, 6, 7), 1, "anchor")
+    made = a_set()
+    examples = tokenised(made, [anchor], engine, "Persona.")
+    assert examples[-1] == anchor
+    assert len(examples) == len(made.exchanges) + 1
+    for example, exchange in zip(examples, made.exchanges, strict=False):
+        asked = [Message("system", "Persona."), Message("user", exchange.question)]
+        assert list(example.ids[: example.answer_start]) == engine.render_tokens(asked)
+        assert example.ids[example.answer_start :] == (*engine.tokenize(exchange.answer), 1)
+        assert (example.kind, example.memory) == (exchange.kind, exchange.memory)
+
+
+def test_a_probe_survives_json() -> None:
+    probe = a_set().probes[0]
+    assert Probe(**json.loads(json.dumps({f: getattr(probe, f) for f in Probe.__slots__}))) == probe

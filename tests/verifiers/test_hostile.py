@@ -1,0 +1,170 @@
+"""Hostile programs in each sandbox: none gets out, none outlives its limit by 1 s, nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from programs import Program, programs
+
+from dormouse.verifiers.sandbox.abc import Ended, Job, Sandbox
+from dormouse.verifiers.sandbox.bubblewrap import Bubblewrap
+from dormouse.verifiers.sandbox.choose import KINDS
+from dormouse.verifiers.sandbox.namespaces import Namespaces
+from dormouse.verifiers.settings import SandboxSettings
+
+HOSTILE = programs("hostile")
+ENDLESS_S, LONGEST_S = 1.5, 20.0
+PRELUDE = """\
+import ctypes, os, signal, sys, time
+libc = ctypes.CDLL(None)
+def escaped(what): print("ESCAPED", what, flush=True)
+"""
+
+
+@dataclass(frozen=True)
+class Bait:
+    """What of ours a program may try to reach."""
+
+    canary: Path
+    server: socket.socket
+    local: socket.socket
+    abstract: str
+
+    def laid(self, text: str) -> str:
+        port = str(self.server.getsockname()[1])
+        return (
+            text.replace("CANARY", str(self.canary)).replace("PORT", port).replace("ABSTRACT", self.abstract)
+        )
+
+    def taken(self) -> bool:
+        """Whether somebody connected, or changed the file."""
+        for listening in (self.server, self.local):
+            try:
+                listening.accept()[0].close()
+            except BlockingIOError:
+                continue
+            return True
+        return self.canary.read_text() != "canary"
+
+
+@pytest.fixture
+def bait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bait]:
+    monkeypatch.setenv("A_SECRET", "canary")
+    canary = tmp_path / "canary"
+    canary.write_text("canary")
+    canary.chmod(0o666)
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    name = f"dormouse-{secrets.token_hex(4)}"
+    with socket.socket() as server, socket.socket(socket.AF_UNIX) as local:
+        server.bind(("127.0.0.1", 0))
+        local.bind(f"\0{name}")
+        for listening in (server, local):
+            listening.listen()
+            listening.setblocking(False)
+        yield Bait(canary, server, local, name)
+
+
+def ran(kind: type[Sandbox], text: str, timeout_s: float) -> tuple[Ended, float, list[int]]:
+    """How it ended, seconds from start to return, and the processes it left for a second more."""
+    sandbox = kind(SandboxSettings(timeout_s=timeout_s, memory_mib=384))
+    before = strangers()
+    started = time.monotonic()
+    ended = sandbox.run(Job("program", PRELUDE + text, {"stdin": "", "arguments": []}))
+    seconds = time.monotonic() - started
+    while (left := strangers() - before) and time.monotonic() - started < seconds + 1:
+        time.sleep(0.02)  # the kernel buries a namespace's processes one after another
+    return ended, seconds, sorted(left)
+
+
+def strangers() -> set[int]:
+    """The processes alive in other process namespaces than this one, by number."""
+    found, own = set(), os.readlink("/proc/self/ns/pid")
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            state = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()[0]
+            if state not in "ZX" and os.readlink(f"/proc/{name}/ns/pid") != own:
+                found.add(int(name))
+        except OSError:
+            continue
+    return found
+
+
+def test_there_are_enough_of_them() -> None:
+    assert len({program.name for program in HOSTILE}) == len(HOSTILE) >= 64
+
+
+@pytest.mark.parametrize("program", HOSTILE, ids=str)
+def test_a_hostile_program_is_held(program: Program, bait: Bait) -> None:
+    held(Bubblewrap, program, bait)
+
+
+@pytest.mark.parametrize(
+    "program",
+    [p for p in HOSTILE if "endless" not in p.rest or "bomb" in p.name],
+    ids=str,
+)
+def test_namespaces_alone_hold_it_too(program: Program, bait: Bait) -> None:
+    held(Namespaces, program, bait)
+
+
+def held(kind: type[Sandbox], program: Program, bait: Bait) -> None:
+    endless = "endless" in program.rest
+    limit = ENDLESS_S if endless else LONGEST_S
+    ended, seconds, left = ran(kind, bait.laid(program.text), limit)
+    printed = bytes(ended.report.get("stdout", b"")).decode(errors="replace")
+    assert "ESCAPED" not in printed, printed
+    assert not bait.taken()
+    assert seconds < limit + 1
+    assert left == []
+    assert list(Path("/tmp").glob("dormouse-code-*")) == [] or kind is KINDS["none"]
+    if endless:
+        assert ended.how != "reported" or ended.report["how"] != "end", (
+            "a limit ends it, if only its own error"
+        )
+
+
+@pytest.mark.parametrize("kind", [Bubblewrap, Namespaces])
+def test_what_is_held_would_be_seen(kind: type[Sandbox], bait: Bait) -> None:
+    """The same watch over what is allowed: its own folder, its own children."""
+    text = (
+        "open('/tmp/x', 'w').write('1')\nescaped(open('/tmp/x').read())\n"
+        "if os.fork() == 0: os._exit(0)\nos.wait()"
+    )
+    ended, _, _ = ran(kind, text, LONGEST_S)
+    assert bytes(ended.report["stdout"]) == b"ESCAPED 1\n" and ended.report["how"] == "end"
+
+
+def test_without_a_sandbox_the_bait_is_taken(bait: Bait) -> None:
+    """That the programs can get out where nothing holds them, so that being held means something."""
+    names = (
+        "connects",
+        "reads a file of ours",
+        "writes to a file of ours by a link",
+        "connects to local sockets",
+    )
+    for program in HOSTILE:
+        if program.name in names:
+            text = bait.laid(program.text.replace("/tmp/", ""))
+            ended, _, _ = ran(KINDS["none"], text, LONGEST_S)
+            assert b"ESCAPED" in bytes(ended.report["stdout"]), program.name
+    assert bait.taken()
+
+
+def test_memory_is_counted_over_all_processes() -> None:
+    program = next(p for p in HOSTILE if p.name == "fills memory in many processes")
+    ended, _, left = ran(Bubblewrap, program.text, 30)
+    assert (ended.how, left) == ("memory", [])
+
+
+def test_a_judge_that_is_killed_gives_no_verdict() -> None:
+    program = next(p for p in HOSTILE if p.name == "kills its judge")
+    ended, _, _ = ran(Bubblewrap, program.text, 30)
+    assert ended.how == "broke off"

@@ -1,0 +1,68 @@
+"""The command about claims: verify.
+
+Promise: with `--json`, one line of JSON for each line of the file, in its order, each as soon as it is there.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .options import JsonOption, Setup, SpecOption
+from .output import Output, fields, note, table
+
+if TYPE_CHECKING:
+    from ..runtime.judging import Judged
+
+
+def verify(
+    context: typer.Context,
+    file: Annotated[
+        Path,
+        typer.Argument(help='JSON lines: {"id", "verifier": "tests", "code": "...", "tests": "..."}.'),
+    ],
+    cores: Annotated[
+        int | None,
+        typer.Option(
+            "--cores", metavar="N", min=1, help="How many to judge at the same time.", show_default=False
+        ),
+    ] = None,
+    spec: SpecOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Judge every line of FILE by the verifier it names.
+
+    Code runs in a sandbox. With --json, each line gets one line: {"id", "verdict", "evidence", "seconds"}.
+    The exit code is 0 when every line has a verdict, whatever it is.
+    """
+    from ..runtime.asking import ModelOnCall, means_of
+    from ..runtime.judging import judge_lines, read_lines
+
+    settings = Setup.of(context, None, spec).spec()
+    lines = read_lines(file)
+    if settings.sandbox.kind == "none":
+        note("The sandbox is off: code runs as you, with your files, network and rights in its reach.")
+    with Output(json) as out, ModelOnCall(settings) as model:
+        means = means_of(settings, model)
+        verdicts = judge_lines(lines, means, cores or settings.verify.cores, settings.verifiers)
+        if not json:
+            return _print(verdicts)
+        for judged in verdicts:
+            out.line(judged.as_json())
+
+
+def register(app: typer.Typer) -> None:
+    """Add this file's commands."""
+    app.command()(verify)
+
+
+def _print(verdicts: Iterator[Judged]) -> None:
+    found = list(verdicts)
+    rows = [(j.line.id, j.verdict.outcome, f"{j.verdict.seconds:.3f}", j.verdict.evidence) for j in found]
+    table(["id", "verdict", "seconds", "evidence"], rows)
+    counts = Counter(judged.verdict.outcome for judged in found)
+    fields((name, counts[name]) for name in ("passed", "failed", "unsure"))
