@@ -6,32 +6,21 @@ which of it an agent offers, wherever it is reached.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from . import conversations, views
+from .part import Part
 from .records import AdapterView, MemoryView, SessionView, Status, TurnView
 
 if TYPE_CHECKING:
     from ..graphs.context import ContextView
-    from ..graphs.wake import WakeGraph
     from ..memory.records import MemoryState
     from .nights import NightView
-    from .workspace import Workspace
 
 
-class Browsing(ABC):
+class Browsing(Part):
     """The looking part of an agent. Raises JournalError, and UnknownRecord where an id names nothing."""
-
-    @property
-    @abstractmethod
-    def _wake(self) -> WakeGraph:
-        """The graph that answers."""
-
-    @abstractmethod
-    def _open(self) -> Workspace:
-        """The open home. Raises AgentClosed."""
 
     def overview(self) -> Status:
         """What it holds now, and what it serves."""

@@ -111,7 +111,7 @@ def _told(callback: Any) -> tuple[TypeAdapter[Any], ...]:
 
 
 def _names() -> dict[str, Any]:
-    """What `agent.py` and `browsing.py` import for their annotations alone."""
+    """What an agent's parts import for their annotations alone."""
     from ...graphs import chat, context
     from ...memory import records as memory_records
     from ...sleep import records

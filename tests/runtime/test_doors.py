@@ -21,7 +21,6 @@ from scripted_engine import BASE, ScriptedEngine
 
 from dormouse.memory.errors import HomeLocked, UnknownRecord
 from dormouse.runtime.agent import Agent
-from dormouse.runtime.browsing import Browsing
 from dormouse.runtime.doors import client, server
 from dormouse.runtime.doors.attached import AttachedAgent
 from dormouse.runtime.doors.client import mark_path
@@ -172,7 +171,7 @@ def test_every_public_method_of_an_agent_goes_through_the_door() -> None:
     built_on_others = {"chat", "tell", "exam", "load"}
     own = {"stream", "resume", "close", "new_session"}
     local = {"unload"}  # for who looks after an agent in its own process
-    offered = {**vars(Browsing), **vars(Agent)}
+    offered = {name: value for part in reversed(Agent.__mro__) for name, value in vars(part).items()}
     public = {name for name, value in offered.items() if inspect.isroutine(value) and name[0] != "_"}
     public |= {name for name, value in vars(Agent).items() if isinstance(value, classmethod)}
     assert public == set(REMOTE) | built_on_others | own | local

@@ -1,0 +1,65 @@
+"""What every part of an agent stands on: its open home, one turn at a time, and a night that gives way to it.
+
+Promise: turns are taken one after the other, in the order they came, and a night stands still meanwhile.
+Knows who may go when; nothing of what is said, learnt or looked at.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from ..memory.fifo_lock import FifoLock
+from ..sleep.right_of_way import RightOfWay
+from .errors import AgentClosed
+from .spec import Spec
+from .workspace import Workspace
+
+if TYPE_CHECKING:
+    from ..graphs.wake import WakeGraph
+
+
+class Part(ABC):
+    """One of the parts an `Agent` is made of. What they share is set by the agent itself."""
+
+    spec: Spec
+    ticking: Callable[[], float]
+    """Seconds that pass, by which turns are dated."""
+    _space: Workspace
+    _turn_lock: FifoLock
+    _way: RightOfWay
+    _closed: bool
+    _last_turn: float | None
+
+    @property
+    @abstractmethod
+    def _wake(self) -> WakeGraph:
+        """The graph that answers."""
+
+    def _open(self) -> Workspace:
+        """The open home. Raises AgentClosed."""
+        if self._closed:
+            raise AgentClosed
+        return self._space
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Around a turn being answered: a night stands still, and other turns wait."""
+        with self._way.turn(), self._between_turns():
+            self._open()
+            self._last_turn = self.ticking()
+            try:
+                yield
+            finally:
+                self._last_turn = self.ticking()
+
+    @contextmanager
+    def _between_turns(self) -> Iterator[None]:
+        """While no turn is being answered, each caller in the order they came."""
+        ticket = self._turn_lock.acquire()
+        try:
+            yield
+        finally:
+            self._turn_lock.release(ticket)
