@@ -1,0 +1,333 @@
+"""The rules themselves: what a plain statement looks like, and which facts each says.
+
+Promise: the rules come in one order, the same each time; each pattern has the groups that its facts are made
+of. Knows patterns; nothing of when a statement is to be believed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+
+from .kinds import Fact, bank
+from .rule_words import (
+    BE_ME,
+    CLAUSE_END,
+    COUNT,
+    DATE,
+    END,
+    FAVOURITE_OF_NOW,
+    INSTRUMENT,
+    JOB_ENDINGS,
+    JOKES,
+    KIN,
+    LEAD,
+    LISTED,
+    LOW,
+    NAME,
+    NO_DISTRICT,
+    NOT_A_JOB,
+    NOT_PEOPLE,
+    NOT_PLACES,
+    ONLY_OF_THINGS,
+    PERSON,
+    PETS,
+    PHRASE,
+    PLACE,
+    QUALIFIED,
+    RANKED,
+    RELATION,
+    RUN,
+    STOPPED,
+    THING,
+    WORD,
+    attribute_of,
+    noun_of,
+)
+
+_Match = re.Match[str]
+_Facts = Callable[[_Match], Iterator[Fact]]
+_Row = tuple[str, _Facts]
+Rule = tuple[re.Pattern[str], _Facts]
+
+# --- What a match says -----------------------------------------------------------------
+
+
+def _who(match: _Match) -> str:
+    return "user" if match["me"] else noun_of(match["whose"])
+
+
+def _about(attribute: str, group: str = "value") -> _Facts:
+    def facts(match: _Match) -> Iterator[Fact]:
+        who = _who(match)
+        if not match["me"] and match["called"]:
+            yield who, "name", match["called"]
+        yield who, attribute, match[group]
+
+    return facts
+
+
+def _allergies(match: _Match) -> Iterator[Fact]:
+    yield from _about("allergy")(match)
+    if match["more"]:
+        yield _who(match), "allergy", match["more"]
+
+
+def _of_user(attribute: str) -> _Facts:
+    return lambda match: iter([("user", attribute, match["value"])])
+
+
+def _named(match: _Match) -> Iterator[Fact]:
+    thing = noun_of(match["thing"])
+    if thing.startswith(("favourite ", "favorite ")):
+        yield "user", attribute_of(thing), match["value"]
+    else:
+        yield thing, "name", match["value"]
+
+
+def _own(match: _Match) -> Iterator[Fact]:
+    yield "user", attribute_of(match["attribute"]), match["value"]
+
+
+def _of_thing(match: _Match) -> Iterator[Fact]:
+    yield noun_of(match["thing"]), attribute_of(match["attribute"]), match["value"]
+
+
+def _counted(match: _Match) -> Iterator[Fact]:
+    noun = match["thing"].casefold()
+    yield "user", f"number of {'children' if noun == 'kids' else noun}", match["value"]
+
+
+def _car(match: _Match) -> Iterator[Fact]:
+    yield "car", "make", match["value"]
+
+
+# --- What a statement looks like --------------------------------------------------------
+
+_NAMES: tuple[_Row, ...] = (
+    (rf"(?i:my (?:full )?name(?: is|'s)(?: actually)?) {NAME}{END}", _of_user("name")),
+    (rf"(?i:I'?m called|I am called) {NAME}{END}", _of_user("name")),
+    (
+        (
+            rf"(?i:(?:you can |please |just |everyone |everybody |(?:my )?friends "
+            rf"|people )*calls? me) "
+            rf"(?P<value>{NOT_PEOPLE}{RUN}){CLAUSE_END}"
+        ),
+        _of_user("nickname"),
+    ),
+    (
+        (
+            rf"(?i:my|our) {QUALIFIED}(?P<thing>(?!(?i:name|street|road)\b)[\w-]+(?: "
+            rf"[\w-]+){{0,2}}?) (?i:is|was) (?i:called|named) "
+            rf"{NAME}{END}"
+        ),
+        _named,
+    ),
+    (rf"(?i:my|our) {THING}'s? name(?: (?i:is|was)|'s) {NAME}{END}", _named),
+    (rf"(?i:the name of (?:my|our)) {THING} (?i:is|was) {NAME}{END}", _named),
+    (
+        (
+            r"(?i:I|we)(?i:'ve got| have got| have| got) an? (?:(?:\w+) )??"
+            rf"{QUALIFIED}(?P<thing>{RELATION}|[\w-]+(?: [\w-]+)?),? (?i:called|"
+            rf"named) {NAME}{END}"
+        ),
+        _named,
+    ),
+    (
+        (
+            rf"(?i:my|our) {QUALIFIED}(?P<thing>{RELATION})(?: (?i:is)|'s) "
+            rf"(?P<value>{NOT_PEOPLE}{RUN}){END}"
+        ),
+        _named,
+    ),
+    (
+        (
+            rf"(?P<value>{NOT_PEOPLE}{RUN}) (?i:is my) {QUALIFIED}(?P<thing>(?!baby|"
+            rf"child){RELATION}){CLAUSE_END}"
+        ),
+        _named,
+    ),
+    (rf"(?P<value>{NOT_PEOPLE}{RUN}), (?i:my) {QUALIFIED}(?P<thing>{RELATION}),", _named),
+    (
+        (
+            rf"(?i:my) {QUALIFIED}(?P<thing>{RANKED}(?i:{KIN}|best friend|boss|"
+            rf"flatmate|{PETS})),? "
+            rf"(?P<value>{NOT_PEOPLE}{RUN}),? (?=(?i:is|has|lives|works|plays|"
+            rf"loves|likes|just|turned|got|came|comes)\b)"
+        ),
+        _named,
+    ),
+)
+_PLACES: tuple[_Row, ...] = (
+    (
+        (
+            rf"{PERSON} (?i:(?:now |still |currently )?lives?) in (?P<value>(?:(?i:the) "
+            rf"(?=[A-Z]))?{NOT_PLACES}{RUN}|{LOW}){NO_DISTRICT}"
+        ),
+        _about("home city"),
+    ),
+    (
+        (
+            rf"{PERSON}(?i:'ve| have| has)?(?i: just| recently| finally)? moved "
+            rf"(?:back |over |here )?to {PLACE}"
+            r"(?=\s*(?:[.,;!\n]|$|\b(?:last|this|in|from|a|two|three|\d+|when|"
+            r"for|with|and|but|because|recently|years?)\b))"
+        ),
+        _about("home city"),
+    ),
+    (rf"(?P<me>(?i:I|we)) grew up in (?P<value>{NOT_PLACES}{RUN}|{LOW})", _about("hometown")),
+    (rf"(?P<me>(?i:I)) was born in (?P<value>{NOT_PLACES}{RUN})", _about("birthplace")),
+)
+_DATES: tuple[_Row, ...] = (
+    (rf"(?P<me>(?i:I)) was born on (?P<value>{DATE})", _about("birthday")),
+    (rf"(?i:my birthday(?: is|'s|:)(?: on)?) (?P<value>{DATE})", _of_user("birthday")),
+    (
+        (
+            rf"(?i:my|our) {THING}'s? (?P<attribute>(?i:birthday))(?: (?i:is)|"
+            rf"'s)(?: (?i:on))? (?P<value>{DATE})"
+        ),
+        _of_thing,
+    ),
+    (rf"{BE_ME} (?P<value>{COUNT})[ -]years?[ -]old\b", _about("age")),
+    (
+        (
+            rf"{BE_ME} (?P<value>{COUNT})(?=\s*(?:[.,;!\n](?!\d)|$|\band\b(?! "
+            rf"a (?:half|quarter))))"
+        ),
+        _about("age"),
+    ),
+    (
+        (
+            rf"{PERSON} (?i:(?:just |recently )?turned) (?P<value>{COUNT})(?=\s*(?:[.,;!\n]|"
+            rf"$|\b(?:today|yesterday|last|this|in|on|and)\b))"
+        ),
+        _about("age"),
+    ),
+)
+_THINGS: tuple[_Row, ...] = (
+    (
+        (
+            rf"{BE_ME} (?i:(?:very |badly |deathly |severely |highly |also |"
+            rf"really )?allergic to) {JOKES}"
+            r"(?P<value>[\w'-]+(?: (?!(?:and|but|so|or|which|since|because|too|"
+            r"as|in|at)\b)[\w'-]+){0,2}?)"
+            rf"(?: and {STOPPED}(?P<more>[\w'-]+(?: (?!is\b|has\b|was\b)[\w'-]+)?)"
+            r"(?=\s*(?:[.,;!\n]|$)))?"
+            r"(?=\s*(?:[.,;!:)(\n\u2013\u2014]|$|\b(?:and|but|so|or|which|since|"
+            r"because|too|as|in|at)\b))"
+        ),
+        _allergies,
+    ),
+    (
+        (
+            rf"{PERSON} (?i:plays? )(?i:the )?(?P<value>{INSTRUMENT})\b(?! "
+            rf"(?:card|game|part|solo))"
+        ),
+        _about("instrument"),
+    ),
+    (
+        (
+            rf"(?i:I|we) drive an? (?:(?:old|new|little|red|blue|green|white|"
+            rf"black|grey|silver|yellow|\d{{4}}) )*(?P<value>{RUN})"
+        ),
+        _car,
+    ),
+    (
+        (
+            rf"(?i:I|we)(?i:'ve got| have got| have) (?P<value>{COUNT}) (?i:\w+ "
+            rf")?(?P<thing>(?i:children|kids|grandchildren|siblings|daughters|"
+            rf"sons|brothers|sisters)){CLAUSE_END}"
+        ),
+        _counted,
+    ),
+    (
+        (
+            r"(?i:I take) (?:[\w-]+ ){0,3}?(?i:pills?|tablets?|medication|medicine|"
+            r"drops) (?i:called) (?P<value>[\w-]+)"
+        ),
+        _of_user("medication"),
+    ),
+)
+_OWN_WORDS: tuple[_Row, ...] = (  # "my X is Y", "my X's Y is Z", "Y is my favourite X"
+    (
+        (
+            rf"(?i:my|our) (?P<attribute>(?!(?i:{ONLY_OF_THINGS})\b){LISTED})(?: "
+            rf"(?i:is)|'s) (?:(?:an?|the) (?=[\w-]+))?{PHRASE}{CLAUSE_END}"
+        ),
+        _own,
+    ),
+    (
+        (
+            rf"(?i:my|our) (?P<attribute>(?i:favou?rite) (?!{FAVOURITE_OF_NOW}\b)[\w-]+(?: "
+            rf"[\w-]+){{0,3}}?)(?: (?i:is|are)|'s) "
+            rf"{PHRASE}{CLAUSE_END}"
+        ),
+        _own,
+    ),
+    (
+        (
+            rf"(?P<value>{STOPPED}(?!(?i:what|which|who)\b)[A-Z][\w'&-]*(?: "
+            rf"[\w'&-]+){{0,3}}?) (?i:is my) "
+            rf"(?P<attribute>(?i:favou?rite) (?!{FAVOURITE_OF_NOW}\b)[\w-]+(?: "
+            rf"[\w-]+)?){CLAUSE_END}"
+        ),
+        _own,
+    ),
+    (
+        (
+            rf"(?i:my|our) {THING}'s? (?P<attribute>{LISTED}|(?i:favou?rite) "
+            rf"(?!{FAVOURITE_OF_NOW}\b)[\w-]+(?: [\w-]+)?)"
+            rf"(?: (?i:is)|'s) (?:(?:an?|the) (?=[\w-]+))?{PHRASE}{CLAUSE_END}"
+        ),
+        _of_thing,
+    ),
+)
+
+
+@cache
+def rules() -> tuple[Rule, ...]:
+    """Every rule, in the order they are tried."""
+    rows = (*_NAMES, *_PLACES, *_DATES, *_work(), *_THINGS, *_OWN_WORDS)
+    return tuple((re.compile(LEAD + pattern), facts) for pattern, facts in rows)
+
+
+def _work() -> Iterator[_Row]:
+    """Made when first asked for: the jobs stand in the bank of kinds."""
+    jobs = sorted({str(value).split()[-1] for value in _bank_jobs()})
+    job = rf"{NOT_A_JOB}(?P<value>(?:[\w-]+ ){{0,2}}(?i:{JOB_ENDINGS}|{'|'.join(map(re.escape, jobs))}))"
+    job_end = (
+        r"(?=\s*(?:[.,;!)(\u2013\u2014\n]|$|\b(?:and|but|at|in|for|by (?:trade|"
+        r"profession|training)|with|from|so|now|who|because)\b(?! heart\b)))"
+    )
+    yield (
+        (
+            rf"{PERSON} works? as an? (?P<value>(?:{WORD} ){{0,2}}{WORD})(?=\s*(?:[.,;!)(\n]|"
+            rf"$|\b(?:and|but|at|in|for|with|on|from|so|now|because)\b))"
+        ),
+        _about("job"),
+    )
+    yield (rf"{BE_ME} an? {job}{job_end}", _about("job"))
+    yield (
+        (
+            rf"(?P<me>(?i:I)) (?i:was|used to be|used to work as|worked as) an? {job}"
+            rf"(?= for (?:\w+ ){{1,3}}years| before I| until I)"
+        ),
+        _about("previous job"),
+    )
+    yield (
+        (
+            rf"{PERSON} works? (?:at|for) (?P<value>(?:the (?=[A-Z]))?(?!(?:Christmas|"
+            rf"Easter|\w+day)\b){RUN})"
+        ),
+        _about("employer"),
+    )
+
+
+@cache
+def _bank_jobs() -> tuple[str, ...]:
+    return next(
+        tuple(kind.values)
+        for kind in bank()
+        if kind.key == ("user", "job") and not isinstance(kind.values, str)
+    )
