@@ -135,11 +135,15 @@ def _frame(title: str, under: str, y: Axis, up: _Scale, bottom: float) -> list[s
     middle = (_LEFT + WIDTH - _RIGHT) / 2
     half = (bottom + _TOP) / 2
     parts = [
-        f'<text x="{middle:.1f}" y="24" text-anchor="middle" font-size="15" font-weight="bold">'
-        f"{escape(title)}</text>",
+        (
+            f'<text x="{middle:.1f}" y="24" text-anchor="middle" font-size="15" font-weight="bold">'
+            f"{escape(title)}</text>"
+        ),
         _text(middle, bottom + 38, under, "middle"),
-        f'<text x="16" y="{half:.1f}" text-anchor="middle" transform="rotate(-90 16 {half:.1f})">'
-        f"{escape(y.label)}</text>",
+        (
+            f'<text x="16" y="{half:.1f}" text-anchor="middle" transform="rotate(-90 16 {half:.1f})">'
+            f"{escape(y.label)}</text>"
+        ),
     ]
     for value in _tick_values(up):
         at = up(value)
@@ -183,8 +187,10 @@ def _bar(bars: Bars, place: int, left: float, thick: float, up: _Scale, colour: 
     top, height = min(zero, at), abs(zero - at)
     middle = left + thick / 2
     parts = [
-        f'<rect x="{left:.1f}" y="{top:.1f}" width="{thick * 0.92:.1f}" height="{height:.1f}" '
-        f'fill="{colour}"><title>{escape(bars.name)}: {value:g}</title></rect>'
+        (
+            f'<rect x="{left:.1f}" y="{top:.1f}" width="{thick * 0.92:.1f}" height="{height:.1f}" '
+            f'fill="{colour}"><title>{escape(bars.name)}: {value:g}</title></rect>'
+        )
     ]
     ends = bars.ranges[place] if place < len(bars.ranges) else None
     if ends:

@@ -1,4 +1,4 @@
-"""The benchmarks' plots: whole SVG, the same bytes for the same data, nothing invented for what is missing."""
+"""The benchmarks' plots: whole SVG, same data, same bytes, nothing invented for what is missing."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ def test_greater_figures_stand_higher_and_further_right() -> None:
 
 
 def test_what_was_not_measured_breaks_the_line_and_is_no_point() -> None:
-    svg = line_plot("t", [Series("a", [(1, 1.0), (2, None), (3, float("nan")), (4, 2.0)])], Axis("x"), Axis("y"))
+    svg = line_plot(
+        "t", [Series("a", [(1, 1.0), (2, None), (3, float("nan")), (4, 2.0)])], Axis("x"), Axis("y")
+    )
     assert len(_elements(svg, "circle")) == 2
     assert not [path for path in _elements(svg, "path") if path.attrib.get("stroke-width") == "2"]
 
