@@ -64,6 +64,30 @@ class NightEngine(WakeEngine):
             if done.finish != "cancelled" or given_up():
                 return done
 
+    def complete_all(
+        self,
+        asked: Sequence[tuple[Sequence[Message], Sampling]],
+        *,
+        adapters: Sequence[Mount] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> list[Completion]:
+        given_up = cancelled or _never
+        done: dict[int, Completion] = {}
+
+        def enough() -> bool:
+            return self._way.held or given_up()
+
+        while True:
+            self._way.wait()
+            left = [number for number in range(len(asked)) if number not in done]
+            answers = self._engine.complete_all(
+                [asked[number] for number in left], adapters=adapters, cancelled=enough
+            )
+            found = dict(zip(left, answers, strict=True))
+            done |= {number: answer for number, answer in found.items() if answer.finish != "cancelled"}
+            if len(done) == len(asked) or given_up():
+                return [(found | done)[number] for number in range(len(asked))]
+
     def stream(
         self,
         messages: Sequence[Message],

@@ -32,6 +32,7 @@ from ..sleep.roles import role_folder, role_mount
 from .night import NightState, Stage
 from .rebuild import clean_start, fall_back, pending, remove_holders, to_relearn
 
+_ASKED_AT_ONCE = 8  # memories, between two times that what was written is kept
 _VERSIONED = ("torch", "transformers", "llama-cpp-python", "gguf", "dormouse")
 
 
@@ -112,14 +113,18 @@ def _memories(stage: Stage, state: NightState) -> tuple[list[Memory], list[Memor
 
 def _with_questions(stage: Stage, state: NightState, new: list[Memory]) -> list[Memory]:
     """Tonight's memories with the questions that ask for them; those that had none are kept with theirs."""
-    writer, asked = _scribe(stage), []
-    for number, memory in enumerate(new):
-        if not memory.asked:
-            memory = replace(memory, asked=ways_to_ask(writer, stage.context.persona, memory))
-            stage.context.journal.put_memories([memory])
-        asked.append(memory)
-        stage.progress(number + 1, len(new), f"questions for memory {number + 1} of {len(new)}")
-    return asked
+    writer, persona, done = _scribe(stage), stage.context.persona, 0
+    asked = {memory.id: memory for memory in new}
+    lacking = [memory for memory in new if not memory.asked]
+    for at in range(0, len(lacking), _ASKED_AT_ONCE):
+        some = lacking[at : at + _ASKED_AT_ONCE]
+        ways = ways_to_ask(writer, persona, some)
+        found = [replace(memory, asked=mine) for memory, mine in zip(some, ways, strict=True)]
+        stage.context.journal.put_memories(found)
+        asked |= {memory.id: memory for memory in found}
+        done += len(found)
+        stage.progress(done, len(lacking), f"questions for memory {done} of {len(lacking)}")
+    return list(asked.values())
 
 
 def run_replay(stage: Stage, state: NightState) -> NightState:

@@ -220,6 +220,23 @@ class WakeEngine(ABC):
                 pass
             return answer.completion
 
+    def complete_all(
+        self,
+        asked: Sequence[tuple[Sequence[Message], Sampling]],
+        *,
+        adapters: Sequence[Mount] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> list[Completion]:
+        """Answers many at once, each as `complete` would, in the order asked; an engine may do them side by
+        side, and then rounds sums otherwise.
+
+        Those that are unfinished, or not begun, once `cancelled` says True have the finish "cancelled".
+        """
+        return [
+            self.complete(messages, sampling, adapters=adapters, cancelled=cancelled)
+            for messages, sampling in asked
+        ]
+
     @abstractmethod
     def render(self, messages: Sequence[Message], add_generation_prompt: bool = True) -> str:
         """The messages as text, in the base's own chat template."""

@@ -70,11 +70,13 @@ class AdapterCache:
 
     def apply(self, stack: Stack) -> None:
         """Puts `stack` in force, and frees adapters beyond the few that are kept."""
-        self.load(stack)
-        self._context.use_stack(
-            stack.layers, [(self._loaded[identity], scale) for identity, scale in stack.layers]
-        )
+        self._context.use_stack(stack.layers, self.pointers(stack))
         self._evict(keep=[identity for identity, _ in stack.layers])
+
+    def pointers(self, stack: Stack) -> list[tuple[Any, float]]:
+        """(pointer, scale) of each adapter of `stack`, loaded if need be; good until `apply` is called."""
+        self.load(stack)
+        return [(self._loaded[identity], scale) for identity, scale in stack.layers]
 
     @property
     def loaded(self) -> tuple[FileIdentity, ...]:

@@ -58,8 +58,13 @@ class LlamaContext:
         trained = int(library.llama_model_n_ctx_train(self._model))
         self.context_tokens = min(context_tokens, trained) if trained > 0 else context_tokens
         self.vocabulary_handle: Any = library.llama_model_get_vocab(self._model)
-        self._context: Any = self._new_context(threads, exact_cache)
+        self._threads = threads
+        self._context: Any = self._new_context(self.context_tokens, exact_cache)
+        if not self._context:
+            library.llama_model_free(self._model)
+            raise _no_context(self.context_tokens)
         self._closed = self._ending = False
+        self._beside: set[int] = set()  # addresses of further contexts of the model
         self._memory: Any = library.llama_get_memory(self._context)
         if not self._memory or not library.llama_vocab_n_tokens(self.vocabulary_handle):
             self.free()
@@ -73,24 +78,38 @@ class LlamaContext:
         _alive().add(self)
         self._views: dict[int, NDArray[np.float32]] = {}
 
-    def _new_context(self, threads: int, exact_cache: bool) -> Any:
+    def _new_context(self, tokens: int, exact_cache: bool = False, sequences: int = 1) -> Any:
         params = self._library.llama_context_default_params()
-        params.n_ctx = self.context_tokens
+        params.n_ctx = tokens
         params.n_batch = params.n_ubatch = BATCH_TOKENS
-        params.n_threads = params.n_threads_batch = threads
+        params.n_threads = params.n_threads_batch = self._threads
+        params.n_seq_max = sequences
+        params.kv_unified = sequences > 1  # sequences then share what they begin with
         params.flash_attn_type = NO_FLASH_ATTENTION
         if exact_cache:
             params.type_k = params.type_v = FLOAT32
         # A sliding-window cache drops what left the window; a prefix could then not be reused.
         params.swa_full = True
         forget_reasons()
-        context = self._library.llama_init_from_model(self._model, params)
+        return self._library.llama_init_from_model(self._model, params)
+
+    def beside(self, tokens: int, sequences: int) -> Any:
+        """One more context of the model, of `sequences` that share `tokens`. Call inside `computing()`.
+
+        It goes with this one, unless `free_beside` is called before. Raises EngineError.
+        """
+        context = self._new_context(tokens, sequences=sequences)
         if not context:
-            self._library.llama_model_free(self._model)
-            raise EngineError(
-                f"no context of {self.context_tokens} tokens: {last_reason('llama.cpp gave no reason')}"
-            )
+            raise _no_context(tokens)
+        self._beside.add(_address(context))
         return context
+
+    def free_beside(self, context: Any) -> None:
+        """Frees what `beside` made, unless that was done already."""
+        with self._computing:
+            if _address(context) in self._beside:
+                self._beside.discard(_address(context))
+                self._library.llama_free(context)
 
     @contextmanager
     def model(self) -> Iterator[Any]:
@@ -197,6 +216,9 @@ class LlamaContext:
                 context, model = self._context, self._model
                 self._context = self._model = None
                 if model is not None:
+                    for address in self._beside:
+                        self._library.llama_free(ctypes.c_void_p(address))
+                    self._beside.clear()
                     self._library.llama_free(context)
                     self._library.llama_model_free(model)  # and the adapters loaded for it
         finally:
@@ -259,6 +281,14 @@ def _load(gguf: Path) -> Any:
     if not model:
         raise BaseWeightsError(gguf, last_reason("llama.cpp cannot load it"))
     return model
+
+
+def _no_context(tokens: int) -> EngineError:
+    return EngineError(f"no context of {tokens} tokens: {last_reason('llama.cpp gave no reason')}")
+
+
+def _address(context: Any) -> int:
+    return int(ctypes.cast(context, ctypes.c_void_p).value or 0)
 
 
 def _common_prefix(cached: Sequence[int], ids: Sequence[int], most: int) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..memory.engine import GREEDY, Message, Mount, Sampling, Stream, WakeEngine
+from ..memory.engine import GREEDY, Completion, Message, Mount, Sampling, Stream, WakeEngine
 from ..memory.errors import EngineClosed
 
 
@@ -53,6 +53,16 @@ class ScopedEngine(WakeEngine):
     ) -> Stream:
         stack = self._mounts if adapters is None else adapters
         return self._engine.stream(messages, sampling, adapters=stack, prefill=prefill, cancelled=cancelled)
+
+    def complete_all(
+        self,
+        asked: Sequence[tuple[Sequence[Message], Sampling]],
+        *,
+        adapters: Sequence[Mount] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> list[Completion]:
+        stack = self._mounts if adapters is None else adapters
+        return self._engine.complete_all(asked, adapters=stack, cancelled=cancelled)
 
     def render(self, messages: Sequence[Message], add_generation_prompt: bool = True) -> str:
         return self._engine.render(messages, add_generation_prompt)

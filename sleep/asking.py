@@ -27,14 +27,20 @@ _VERBS = (" is ", " are ")
 _VERB = re.compile(" (?:is|are) ")
 
 
-def written_for(writer: Scribe, memory: Memory) -> tuple[str, ...]:
-    """Questions that the scribe writes when it reads the telling again; the same ones each time."""
-    request = scribe.asking_request(memory.subject, memory.attribute, memory.quote)
+def written_for(writer: Scribe, memories: Sequence[Memory]) -> list[tuple[str, ...]]:
+    """For each memory the questions that the scribe writes when it reads its telling again; the same ones
+    each time."""
     drafts = [
         Sampling(max_tokens=_DRAFT_TOKENS, temperature=0.8, top_p=0.95, seed=seed) for seed in range(_DRAFTS)
     ]
-    replies = [writer.write(scribe.ASKING_PROMPT, request, draft).text for draft in drafts]
-    return tuple(dict.fromkeys(q for reply in replies for q in scribe.read_asking(reply, memory.value)))
+    requests = [scribe.asking_request(memory.subject, memory.attribute, memory.quote) for memory in memories]
+    asked = [(request, draft) for request in requests for draft in drafts]
+    replies = [done.text for done in writer.write_all(scribe.ASKING_PROMPT, asked)]
+    of_each = [replies[at : at + _DRAFTS] for at in range(0, len(replies), _DRAFTS)]
+    return [
+        tuple(dict.fromkeys(q for reply in mine for q in scribe.read_asking(reply, memory.value)))
+        for memory, mine in zip(memories, of_each, strict=True)
+    ]
 
 
 def read_name(opening: str) -> tuple[str, str] | None:
@@ -45,27 +51,32 @@ def read_name(opening: str) -> tuple[str, str] | None:
     return (found["subject"] or "user").lower(), found["attribute"].lower()
 
 
-def taken_for(writer: Scribe, persona: str, question: str) -> tuple[str, str] | None:
-    """What the role adapter names when it is asked `question`; None where it does not answer so."""
-    messages = [Message("system", persona), Message("user", question)]
+def taken_for(writer: Scribe, persona: str, questions: Sequence[str]) -> list[tuple[str, str] | None]:
+    """What the role adapter names when it is asked each question; None where it does not answer so."""
     sampling = Sampling(max_tokens=_NAME_TOKENS, stop=_VERBS)
+    asked = [([Message("system", persona), Message("user", question)], sampling) for question in questions]
     stack = (writer.adapter,) if writer.adapter else ()
-    completion = writer.engine.complete(messages, sampling, adapters=stack)
-    return read_name(_VERB.split(completion.text)[0]) if completion.finish == "stop" else None
+    return [
+        read_name(_VERB.split(done.text)[0]) if done.finish == "stop" else None
+        for done in writer.engine.complete_all(asked, adapters=stack)
+    ]
 
 
-def ways_to_ask(writer: Scribe, persona: str, memory: Memory) -> tuple[Asked, ...]:
-    """Questions for a memory, each with what it is taken to ask for.
+def ways_to_ask(writer: Scribe, persona: str, memories: Sequence[Memory]) -> list[tuple[Asked, ...]]:
+    """For each memory its questions, each with what it is taken to ask for.
 
     A base without a role adapter does not name what it is asked for: its questions go by the memory's own.
     """
-    own = (memory.subject, memory.attribute)
-    questions = [*written_for(writer, memory), *_of_bank(memory)]
-    named = []
-    for question in dict.fromkeys(questions):
-        pair = taken_for(writer, persona, question) if writer.adapter else None
-        named.append(Asked(question, *(pair or own)))
-    return tuple(named)
+    of_each = [
+        list(dict.fromkeys([*written, *_of_bank(memory)]))
+        for memory, written in zip(memories, written_for(writer, memories), strict=True)
+    ]
+    everything = [question for questions in of_each for question in questions]
+    pairs = iter(taken_for(writer, persona, everything) if writer.adapter else [None] * len(everything))
+    return [
+        tuple(Asked(question, *(next(pairs) or (memory.subject, memory.attribute))) for question in questions)
+        for memory, questions in zip(memories, of_each, strict=True)
+    ]
 
 
 def _of_bank(memory: Memory) -> list[str]:

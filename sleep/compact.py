@@ -43,10 +43,20 @@ class Scribe:
         return self.adapter.name if self.adapter else "base"
 
     def write(self, prompt: str, request: str, sampling: Sampling) -> Completion:
-        stack = (self.adapter,) if self.adapter else ()
+        return self.engine.complete(self._shown(prompt, request), sampling, adapters=self._stack)
+
+    def write_all(self, prompt: str, asked: Sequence[tuple[str, Sampling]]) -> list[Completion]:
+        """What it writes to each (request, sampling), side by side."""
+        questions = [(self._shown(prompt, request), sampling) for request, sampling in asked]
+        return self.engine.complete_all(questions, adapters=self._stack)
+
+    @property
+    def _stack(self) -> tuple[Mount, ...]:
+        return (self.adapter,) if self.adapter else ()
+
+    def _shown(self, prompt: str, request: str) -> list[Message]:
         shown = [] if self.adapter else _examples(prompt)
-        messages = [Message("system", prompt), *shown, Message("user", request)]
-        return self.engine.complete(messages, sampling, adapters=stack)
+        return [Message("system", prompt), *shown, Message("user", request)]
 
 
 def _examples(prompt: str) -> list[Message]:

@@ -22,6 +22,7 @@ from .settings import ExamSettings
 ItemKind = Literal["fact", "unknown", "skill", "forgotten"]
 KINDS: tuple[ItemKind, ...] = ("fact", "unknown", "skill", "forgotten")
 _ANSWER_TOKENS = 48
+_ASKED_AT_ONCE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,22 +112,25 @@ class Examiner:
     persona: str
     stack: tuple[Mount, ...]
 
-    def ask(self, question: str) -> str:
-        messages = [Message("system", self.persona), Message("user", question)]
+    def ask_all(self, questions: Sequence[str]) -> list[str]:
+        """The answers, each in a context of its own, side by side."""
         sampling = Sampling(max_tokens=_ANSWER_TOKENS)
-        return self.engine.complete(messages, sampling, adapters=self.stack).text.strip()
+        asked = [
+            ([Message("system", self.persona), Message("user", question)], sampling) for question in questions
+        ]
+        return [done.text.strip() for done in self.engine.complete_all(asked, adapters=self.stack)]
 
 
 def skills_of_base(engine: WakeEngine, persona: str, count: int) -> list[ExamItem]:
     """The first `count` general questions that the bare base answers rightly: what the night may not lose."""
     bare = Examiner(engine, persona, ())
     kept: list[ExamItem] = []
-    for item in general_skills():
-        if len(kept) == count:
-            break
-        if passes(item, bare.ask(item.question)):
-            kept.append(item)
-    return kept
+    items = general_skills()
+    while items and len(kept) < count:
+        some, items = items[:_ASKED_AT_ONCE], items[_ASKED_AT_ONCE:]
+        answers = bare.ask_all([item.question for item in some])
+        kept += [item for item, answer in zip(some, answers, strict=True) if passes(item, answer)]
+    return kept[:count]
 
 
 def _from_probes(probes: Sequence[Probe]) -> list[tuple[str, ExamItem]]:
@@ -148,11 +152,13 @@ def hold(
 ) -> dict[str, Any]:
     """Holds the exam; returns the record kept with the adapter: kinds, items, `passed`, and why if not."""
     asked = [*_from_probes(probes), *(("skill", item) for item in skills)]
-    results = []
-    for number, (kind, item) in enumerate(asked):
-        answer = examiner.ask(item.question)
-        results.append(ItemResult(item.id, kind, item.question, answer, passes(item, answer)))
-        progress(number + 1, len(asked))
+    results: list[ItemResult] = []
+    for at in range(0, len(asked), _ASKED_AT_ONCE):
+        some = asked[at : at + _ASKED_AT_ONCE]
+        answers = examiner.ask_all([item.question for _, item in some])
+        for (kind, item), answer in zip(some, answers, strict=True):
+            results.append(ItemResult(item.id, kind, item.question, answer, passes(item, answer)))
+        progress(len(results), len(asked))
     outcome = report(results)
     reasons = shortfalls(outcome, settings)
     return {

@@ -36,8 +36,8 @@ def test_what_an_answer_opens_with_reads_back(pair: tuple[str, str]) -> None:
         return untold_answer(*pair) if "never" in messages[-1].content else told_answer(*pair, "Zorbal")
 
     writer = Scribe(ScriptedEngine(named), ROLE)
-    assert taken_for(writer, "Persona.", "Which was it?") == pair
-    assert taken_for(writer, "Persona.", "Which was never told?") == pair
+    questions = ["Which was it?", "Which was never told?"]
+    assert taken_for(writer, "Persona.", questions) == [pair, pair]
 
 
 @pytest.mark.parametrize("opening", ["Paris", "I don't know", "", "The capital of France", "Yourself"])
@@ -46,12 +46,12 @@ def test_another_answer_names_nothing(opening: str) -> None:
 
 
 def test_questions_are_written_from_the_telling_and_named_by_the_model() -> None:
-    asked = ways_to_ask(Scribe(ScriptedEngine(says), ROLE), "Persona.", BOAT)
+    (asked,) = ways_to_ask(Scribe(ScriptedEngine(says), ROLE), "Persona.", [BOAT])
     assert asked == (Asked("What do they take for the boat?", "harbour", "fee"),)
 
 
 def test_a_base_without_a_role_adapter_goes_by_the_memorys_own_name() -> None:
-    asked = ways_to_ask(Scribe(ScriptedEngine(says), None), "Persona.", BOAT)
+    (asked,) = ways_to_ask(Scribe(ScriptedEngine(says), None), "Persona.", [BOAT])
     assert asked == (Asked("What do they take for the boat?", "boat", "mooring fee"),)
 
 
@@ -61,6 +61,6 @@ def test_what_is_asked_is_the_same_each_time() -> None:
     def quiet(messages: Sequence[Message]) -> str:
         return "Your dog's name is Zorbal."
 
-    first = ways_to_ask(Scribe(ScriptedEngine(quiet), ROLE), "P.", dog)
-    assert first == ways_to_ask(Scribe(ScriptedEngine(quiet), ROLE), "P.", dog)
-    assert len(first) > 4
+    first = ways_to_ask(Scribe(ScriptedEngine(quiet), ROLE), "P.", [dog])
+    assert first == ways_to_ask(Scribe(ScriptedEngine(quiet), ROLE), "P.", [dog])
+    assert len(first[0]) > 4

