@@ -83,8 +83,9 @@ class Stage:
     def folder(self, state: NightState) -> Path:
         return self.context.home.nights_path / state["night"]
 
-    def progress(self, done: float, total: float, note: str = "") -> None:
-        self.report(Progress(self.name, done, total, note))
+    def progress(self, done: float, total: float, note: str = "", **training: float) -> None:
+        """Tell how far the stage is; `training` is its loss and tokens_per_s."""
+        self.report(Progress(self.name, done, total, note, **training))
 
 
 def memory_as_json(memory: Memory) -> dict[str, Any]:

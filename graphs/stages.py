@@ -220,8 +220,9 @@ def run_consolidate(stage: Stage, state: NightState) -> NightState:
     def report(record: dict[str, Any]) -> None:
         if "step" in record:
             speed = record["tokens"] / max(record["seconds"], 1e-9)
+            note = f"loss {record['loss']:.3f}, {speed:.0f} tokens/s"
             stage.progress(
-                record["step"], record["steps"], f"loss {record['loss']:.3f}, {speed:.0f} tokens/s"
+                record["step"], record["steps"], note, loss=record["loss"], tokens_per_s=round(speed, 1)
             )
 
     return {"training": consolidate(stage.folder(state) / "job", report, stage.context.way)}

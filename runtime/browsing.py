@@ -6,8 +6,8 @@ which of it an agent offers, wherever it is reached.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from . import conversations, views
 from .part import Part
@@ -89,6 +89,10 @@ class Browsing(Part):
         from .nights import night_views
 
         return night_views(self._open().journal)
+
+    def daemon(self) -> Mapping[str, Any] | None:
+        """What the daemon that owns the home says of itself (DaemonStatus); None where this process owns it."""
+        return None
 
     def warm_up(self) -> None:
         """Open the engine, so that the first turn finds it open. Raises BaseWeightsError, EngineError."""

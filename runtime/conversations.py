@@ -11,9 +11,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from ..memory.errors import BadInput, UnknownRecord
-from ..memory.journal import Journal, Memory, Session, Turn, memory_id
+from ..memory.journal import Journal, Judgement, Memory, Session, ToolCall, Turn, memory_id
 from ..sleep.records import statement
-from .records import CallView, SessionView, TurnView
+from .records import CallView, SessionView, TurnView, VerdictView
 
 _SPOKEN = ("user", "assistant")
 CORRECTIONS = "corrections"
@@ -44,6 +44,7 @@ def turns_by_id(journal: Journal, ids: Iterable[int]) -> list[TurnView]:
 
 def turn_view(journal: Journal, turn: Turn) -> TurnView:
     calls = journal.tool_calls(turn.id) if turn.role == "tool" else []
+    judged = journal.judgements(turn.id) if turn.role in ("tool", "assistant") else []
     return TurnView(
         id=turn.id,
         session=turn.session_id,
@@ -55,7 +56,20 @@ def turn_view(journal: Journal, turn: Turn) -> TurnView:
         tokens=turn.tokens,
         night=turn.night_id,
         withdrawn=turn.withdrawn_at is not None,
-        calls=tuple(CallView(call.name, call.arguments, call.result, call.ok) for call in calls),
+        calls=tuple(_call(call, judged) for call in calls),
+        verdicts=_verdicts(judged, None),
+    )
+
+
+def _call(call: ToolCall, judged: Sequence[Judgement]) -> CallView:
+    found = _verdicts(judged, call.id)
+    return CallView(call.name, call.arguments, call.result, call.ok, call.id, call.state, found)
+
+
+def _verdicts(judged: Sequence[Judgement], call: int | None) -> tuple[VerdictView, ...]:
+    """Those on one call, or on the turn's words."""
+    return tuple(
+        VerdictView(one.verifier, one.outcome, one.evidence) for one in judged if one.call_id == call
     )
 
 

@@ -1,7 +1,7 @@
 """A night being slept: run once, in a thread of its own, and watched by whoever asks.
 
-Promise: everyone who joins is told of the progress made from then on, and given the same end. Knows threads;
-nothing of what a night does.
+Promise: everyone who joins is told of the progress made from then on, and given the same end; who only
+watches is told from its beginning. Knows threads; nothing of what a night does.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ class Night:
         self._changing = threading.Lock()
         self._report: NightReport | None = None
         self._error: BaseException | None = None
-        self._last: Progress | None = None
+        self._told: list[Progress] = []
+        self._joiners = 0
         self._over = False
         self._thread = threading.Thread(target=self._run, args=(run,), name="dormouse-night", daemon=True)
         self._thread.start()
@@ -38,12 +39,12 @@ class Night:
     @property
     def last(self) -> Progress | None:
         """How far it is."""
-        return self._last
+        return self._told[-1] if self._told else None
 
     @property
     def joiners(self) -> int:
         """How many wait for it, or have waited."""
-        return len(self._watchers)
+        return self._joiners
 
     def join(self) -> None:
         """Wait for its end."""
@@ -51,10 +52,20 @@ class Night:
 
     def joined(self, watcher: Watcher | None = None) -> NightReport:
         """What came of it; `watcher` is called in this thread meanwhile. Raises what the night raised."""
+        return self._followed(watcher)
+
+    def watched(self, watcher: Watcher) -> NightReport:
+        """As `joined`, for who did not ask for it: does not count as a joiner, and hears all of it so far."""
+        return self._followed(watcher, asked=False)
+
+    def _followed(self, watcher: Watcher | None, *, asked: bool = True) -> NightReport:
         told: queue.SimpleQueue[Progress | None] = queue.SimpleQueue()
         with self._changing:
+            for progress in () if asked else self._told:
+                told.put(progress)
             if not self._over:
                 self._watchers.append(told)
+                self._joiners += asked
             else:
                 told.put(None)
         while (progress := told.get()) is not None:
@@ -70,7 +81,7 @@ class Night:
         with self._changing:
             self._over = progress is None
             if progress is not None:
-                self._last = progress
+                self._told.append(progress)
             for told in self._watchers:
                 told.put(progress)
 

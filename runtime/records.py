@@ -135,18 +135,36 @@ class SessionView:
 
 
 @dataclass(frozen=True, slots=True)
+class VerdictView:
+    """What a verifier said of an answer, or of what a tool gave back: `outcome` is passed, failed or unsure."""
+
+    verifier: str
+    outcome: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
 class CallView:
-    """One call of a tool. `result` is what it gave, or why it failed when `ok` is False."""
+    """One call of a tool. `result` is what it gave, or why it failed when `ok` is False.
+
+    `state` is asked (it waits for its owner's yes), running, done, failed, refused or lost.
+    """
 
     name: str
     arguments: Mapping[str, Any]
     result: str
     ok: bool
+    id: int | None = None
+    state: str = "done"
+    verdicts: tuple[VerdictView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class TurnView:
-    """One turn as the journal holds it. `night` is the night that read it; `calls` those of a tool turn."""
+    """One turn as the journal holds it. `night` is the night that read it; `calls` those of a tool turn.
+
+    `verdicts` are those on the turn's own words.
+    """
 
     id: int
     session: str
@@ -159,3 +177,4 @@ class TurnView:
     night: str | None
     withdrawn: bool = False
     calls: tuple[CallView, ...] = ()
+    verdicts: tuple[VerdictView, ...] = ()

@@ -46,6 +46,14 @@ class Sleeping(Part):
         self._open()
         return self._joined_night(progress)
 
+    def watch_night(self, progress: Callable[[Progress], None]) -> NightReport | None:
+        """Follow the night that is running, from its beginning, without asking for it; None when none is.
+
+        Raises what the night raises.
+        """
+        night = self.sleeping
+        return None if night is None else night.watched(progress)
+
     def night(self, id: str | None = None) -> NightView:
         """One night (the latest by default) with the verdict on every candidate. Raises BadInput."""
         from .nights import night_view

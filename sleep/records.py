@@ -38,12 +38,17 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a stage is: `done` of `total` in the stage's own unit, `note` for a person."""
+    """How far a stage is: `done` of `total` in the stage's own unit, `note` for a person.
+
+    Training tells its `loss` (nats per answer token, smoothed) and its speed too.
+    """
 
     stage: str
     done: float
     total: float
     note: str = ""
+    loss: float | None = None
+    tokens_per_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,6 +125,7 @@ class AttachedAgent(Agent):
     correct = _far(Agent.correct)
     adapter = _far(Agent.adapter)
     nights = _far(Agent.nights)
+    watch_night = _far(Agent.watch_night)
     warm_up = _far(Agent.warm_up)
     context = _far(Agent.context)
     _new_session = _far(Agent.new_session)
@@ -139,6 +140,10 @@ class AttachedAgent(Agent):
             return (*self._call("warnings", {}), *self._said_so)
         except DoorClosed:  # whoever calls next is told
             return tuple(self._said_so)
+
+    def daemon(self) -> Mapping[str, Any] | None:
+        told: dict[str, Any] = self._call("status", {})
+        return told
 
     def new_session(self, session: str | None = None) -> str:
         self._session = self._new_session(session)

@@ -53,6 +53,7 @@ REMOTE: dict[str, Callable[..., Any]] = {
         Agent.correct,
         Agent.adapter,
         Agent.nights,
+        Agent.watch_night,
         Agent.warm_up,
         Agent.context,
     )

@@ -117,6 +117,24 @@ def test_a_second_sleeper_is_given_the_night_that_is_running(agent: Agent, night
     assert night.nights == 2
 
 
+def test_who_watches_hears_the_night_from_its_beginning_and_has_not_asked_for_it(
+    agent: Agent, night: LongNight
+) -> None:
+    assert agent.watch_night(lambda progress: None) is None
+    first, one = in_thread(agent.sleep)
+    assert night.began.wait(20)
+    told: list[Progress] = []
+    second, two = in_thread(lambda: agent.watch_night(told.append))
+    while len(told) < 3:
+        assert second.is_alive()
+    assert agent.sleeping is not None and agent.sleeping.joiners == 1
+    night.may_end.set()
+    first.join(20)
+    second.join(20)
+    assert (one, two) == ([REPORT], [REPORT])
+    assert [progress.done for progress in told[:3]] == [1, 2, 3]
+
+
 def test_everyone_is_told_of_a_failure(agent: Agent, night: LongNight) -> None:
     night.fails = NightFailed("exam", "the lights went out.")
     first, one = in_thread(agent.sleep)

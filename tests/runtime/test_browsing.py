@@ -9,7 +9,7 @@ import pytest
 from scripted_engine import BASE, ScriptedEngine
 
 from dormouse.memory.errors import BadInput, JournalError, UnknownRecord
-from dormouse.memory.journal import Journal, Memory, memory_id
+from dormouse.memory.journal import Journal, Judgement, Memory, memory_id
 from dormouse.runtime.agent import Agent
 from dormouse.runtime.conversations import correct
 from dormouse.runtime.spec import Spec
@@ -151,9 +151,26 @@ def test_turns_are_found_by_their_ids_with_the_calls_made_in_them(agent: Agent) 
     journal.add_tool_call(tool.id, "calculator", {"expression": "2+2"}, "4", True)
     found = agent.turns_by_id([tool.id, 999, reply.turn_id])
     assert [turn.id for turn in found] == [tool.id, reply.turn_id]
-    assert [(call.name, call.arguments, call.ok) for call in found[0].calls] == [
-        ("calculator", {"expression": "2+2"}, True)
+    assert [(call.name, call.arguments, call.ok, call.state) for call in found[0].calls] == [
+        ("calculator", {"expression": "2+2"}, True, "done")
     ]
+
+
+def test_verdicts_stand_with_what_they_are_about(agent: Agent) -> None:
+    reply = agent.chat("hello", "s")
+    journal = agent._space.journal
+    tool = journal.add_turn("s", "tool", "4", reply_to=reply.turn_id, trusted=False)
+    call = journal.add_tool_call(tool.id, "calculator", {"expression": "2+2"}, "4", True)
+    journal.add_judgements(
+        [
+            Judgement(tool.id, call.id, "arithmetic", "passed", "2+2 = 4", 0.1),
+            Judgement(reply.turn_id, None, "match", "failed", "it does not hold '5'", 0.1),
+        ]
+    )
+    called, answered = agent.turns_by_id([tool.id, reply.turn_id])
+    assert [(v.verifier, v.outcome) for v in called.calls[0].verdicts] == [("arithmetic", "passed")]
+    assert called.verdicts == ()
+    assert [(v.verifier, v.evidence) for v in answered.verdicts] == [("match", "it does not hold '5'")]
 
 
 def test_no_adapter_is_none_and_no_nights_are_none(agent: Agent) -> None:

@@ -169,7 +169,7 @@ def test_a_client_that_vanishes_is_answered_all_the_same(house: House) -> None:
 
 def test_every_public_method_of_an_agent_goes_through_the_door() -> None:
     built_on_others = {"chat", "tell", "exam", "load"}
-    own = {"stream", "resume", "close", "new_session"}
+    own = {"stream", "resume", "close", "new_session", "daemon"}
     local = {"unload"}  # for who looks after an agent in its own process
     offered = {name: value for part in reversed(Agent.__mro__) for name, value in vars(part).items()}
     public = {name for name, value in offered.items() if inspect.isroutine(value) and name[0] != "_"}
