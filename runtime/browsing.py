@@ -91,7 +91,7 @@ class Browsing(Part):
         return night_views(self._open().journal)
 
     def daemon(self) -> Mapping[str, Any] | None:
-        """What the daemon that owns the home says of itself (DaemonStatus); None where this process owns it."""
+        """What the daemon that owns the home says of itself (DaemonStatus); None where there is none."""
         return None
 
     def warm_up(self) -> None:
