@@ -136,7 +136,7 @@ class SessionView:
 
 @dataclass(frozen=True, slots=True)
 class VerdictView:
-    """What a verifier said of an answer or of what a tool gave back; `outcome` is passed, failed or unsure."""
+    """What a verifier said of an answer or a tool's result; `outcome` is passed, failed or unsure."""
 
     verifier: str
     outcome: str
