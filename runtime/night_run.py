@@ -61,8 +61,8 @@ class Night:
     def _followed(self, watcher: Watcher | None, *, asked: bool = True) -> NightReport:
         told: queue.SimpleQueue[Progress | None] = queue.SimpleQueue()
         with self._changing:
-            for progress in () if asked else self._told:
-                told.put(progress)
+            for earlier in () if asked else self._told:
+                told.put(earlier)
             if not self._over:
                 self._watchers.append(told)
                 self._joiners += asked
