@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..memory.engine import GREEDY, Completion, Message, Mount, Sampling, Stream, WakeEngine
+from ..memory.forwarding_engine import ForwardingEngine
 from ..sleep.right_of_way import RightOfWay
 
 
-class NightEngine(WakeEngine):
+class NightEngine(ForwardingEngine):
     """`engine`, used only while `way` is free. `between_turns` is entered to change what it serves with.
 
     Every call that computes may raise NightStopped.
@@ -28,19 +29,12 @@ class NightEngine(WakeEngine):
         way: RightOfWay,
         between_turns: Callable[[], AbstractContextManager[object]],
     ) -> None:
-        self._engine, self._way, self._between_turns = engine, way, between_turns
-
-    @property
-    def context_tokens(self) -> int:
-        return self._engine.context_tokens
-
-    @property
-    def mounted(self) -> tuple[Mount, ...]:
-        return self._engine.mounted
+        super().__init__(engine)
+        self._way, self._between_turns = way, between_turns
 
     def mount(self, mounts: Sequence[Mount]) -> None:
         with self._between_turns():  # a turn has one stack from its first token to its last
-            self._engine.mount(mounts)
+            super().mount(mounts)
 
     def complete(
         self,
@@ -58,9 +52,7 @@ class NightEngine(WakeEngine):
 
         while True:
             self._way.wait()
-            done = self._engine.complete(
-                messages, sampling, adapters=adapters, prefill=prefill, cancelled=enough
-            )
+            done = super().complete(messages, sampling, adapters=adapters, prefill=prefill, cancelled=enough)
             if done.finish != "cancelled" or given_up():
                 return done
 
@@ -80,7 +72,7 @@ class NightEngine(WakeEngine):
         while True:
             self._way.wait()
             left = [number for number in range(len(asked)) if number not in done]
-            answers = self._engine.complete_all(
+            answers = super().complete_all(
                 [asked[number] for number in left], adapters=adapters, cancelled=enough
             )
             found = dict(zip(left, answers, strict=True))
@@ -99,41 +91,19 @@ class NightEngine(WakeEngine):
     ) -> Stream:
         """As the engine's own: tokens that were shown cannot be taken back, so a turn waits for them."""
         self._way.wait()
-        return self._engine.stream(
-            messages, sampling, adapters=adapters, prefill=prefill, cancelled=cancelled
-        )
-
-    def render(self, messages: Sequence[Message], add_generation_prompt: bool = True) -> str:
-        return self._engine.render(messages, add_generation_prompt)
-
-    def render_tokens(
-        self, messages: Sequence[Message], add_generation_prompt: bool = True, prefill: str = ""
-    ) -> list[int]:
-        return self._engine.render_tokens(messages, add_generation_prompt, prefill)
-
-    def tokenize(self, text: str, special: bool = True) -> list[int]:
-        return self._engine.tokenize(text, special)
-
-    def piece(self, token_id: int) -> bytes:
-        return self._engine.piece(token_id)
-
-    def count(self, text: str) -> int:
-        return self._engine.count(text)
+        return super().stream(messages, sampling, adapters=adapters, prefill=prefill, cancelled=cancelled)
 
     def logits(
         self, token_ids: Sequence[int], *, adapters: Sequence[Mount] | None = None
     ) -> NDArray[np.float32]:
         self._way.wait()
-        return self._engine.logits(token_ids, adapters=adapters)
+        return super().logits(token_ids, adapters=adapters)
 
     def score(
         self, messages: Sequence[Message], answer: str, *, adapters: Sequence[Mount] | None = None
     ) -> tuple[float, ...]:
         self._way.wait()
-        return self._engine.score(messages, answer, adapters=adapters)
-
-    def close(self) -> None:
-        self._engine.close()
+        return super().score(messages, answer, adapters=adapters)
 
 
 def _never() -> bool:
