@@ -16,11 +16,13 @@ Event = TypeVar("Event")
 Result = TypeVar("Result")
 
 
-class Running(Iterator[Event], Generic[Event, Result]):
+class Work(Generic[Event, Result]):
     """`work` is called at once with a way to emit an event and a way to ask whether to stop.
 
-    What it raises is raised to the reader. Use it in a `with` block, or read it to its end.
+    What it raises is raised to the reader. Its thread holds on to this until it has ended.
     """
+
+    _thread_name = "dormouse-work"
 
     def __init__(self, work: Callable[[Callable[[Event], None], Callable[[], bool]], Result]) -> None:
         self._events: queue.SimpleQueue[tuple[Event] | None] = queue.SimpleQueue()
@@ -28,27 +30,11 @@ class Running(Iterator[Event], Generic[Event, Result]):
         self._result: list[Result] = []
         self._error: BaseException | None = None
         self._ended = False
-        self._thread = threading.Thread(target=self._run, args=(work,), name="dormouse-work", daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(work,), name=self._thread_name, daemon=True)
         self._thread.start()
 
-    @property
-    def result(self) -> Result:
-        """What came of it; waits for it. Raises what the work raised."""
-        self._thread.join()
-        if self._error is not None:
-            raise self._error
-        return self._result[0]
-
-    def __next__(self) -> Event:
-        if not self._ended and (event := self._events.get()) is not None:
-            return event[0]
-        if not self._ended:
-            self._ended = True
-            _ = self.result
-        raise StopIteration
-
     def close(self) -> None:
-        """Tell the work to stop, and wait for it. May be called again."""
+        """Tell the work to stop, and wait until it has ended as it does then. May be called again."""
         self._cancel.set()
         self._thread.join()
 
@@ -60,6 +46,23 @@ class Running(Iterator[Event], Generic[Event, Result]):
     ) -> None:
         self.close()
 
+    def _outcome(self) -> Result:
+        """What came of it; waits for it. Raises what the work raised."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._result[0]
+
+    def _next(self) -> tuple[Event] | None:
+        """What comes next; None at the end. Raises what the work raised, once."""
+        if self._ended:
+            return None
+        event = self._events.get()
+        if event is None:
+            self._ended = True
+            self._outcome()
+        return event
+
     def _run(self, work: Callable[[Callable[[Event], None], Callable[[], bool]], Result]) -> None:
         try:
             self._result.append(work(lambda event: self._events.put((event,)), self._cancel.is_set))
@@ -67,3 +70,17 @@ class Running(Iterator[Event], Generic[Event, Result]):
             self._error = error
         finally:
             self._events.put(None)
+
+
+class Running(Work[Event, Result], Iterator[Event]):
+    """Work whose events are read one by one. Use it in a `with` block, or read it to its end."""
+
+    @property
+    def result(self) -> Result:
+        """What came of it; waits for it. Raises what the work raised."""
+        return self._outcome()
+
+    def __next__(self) -> Event:
+        if (event := self._next()) is None:
+            raise StopIteration
+        return event[0]

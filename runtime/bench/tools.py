@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ...graphs import decision
-from ...graphs.abc import Tool
+from ...graphs.abc import Tool, ToolFailed
 from ...memory.base_weights import resolve, served_gguf
 from ...memory.engine import Message, Sampling, WakeEngine
 from ...memory.errors import BadSchema
@@ -37,7 +37,7 @@ class Declared(Tool):
         self.name, self.description, self.parameters = name, description, parameters
 
     def call(self, arguments: Mapping[str, Any]) -> str:
-        raise NotImplementedError
+        raise ToolFailed("it is only spoken of here, and cannot be called")
 
 
 @dataclass(frozen=True)
