@@ -1,4 +1,4 @@
-"""One turn while it is taken: what it was asked with, what it may still spend, and what it made so far.
+"""One turn while it is taken: what it was asked with, what it may still spend, and what becomes of it.
 
 Promise: holds what must not, or cannot, stand in a checkpoint. Knows nothing of the graph's nodes.
 """
@@ -10,7 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ..memory.engine import Completion, Mount, Token
-from .events import Approve, OnEvent, WakeEvent
+from .events import Approve, Asked, OnEvent, WakeEvent
+
+_LAST_WORDS = 16  # tokens
 
 
 def _say_nothing(piece: str) -> None:
@@ -54,6 +56,23 @@ class WakeTurn:
     wait: bool = False
 
 
+@dataclass(frozen=True)
+class WakeAnswer:
+    """What became of a turn. `user_turn_id` and `turn_id` are None when nothing was journaled.
+
+    `waiting` is the call a turn waits with for its owner's yes; its `completion` then is empty. `seconds` is
+    the wall time from when the engine was open to the end; `calls` are the ids of the calls made.
+    """
+
+    completion: Completion
+    sources: tuple[int, ...]
+    user_turn_id: int | None
+    turn_id: int | None
+    seconds: float
+    calls: tuple[int, ...] = ()
+    waiting: Asked | None = None
+
+
 @dataclass
 class Run:
     """The state of a turn that lives in memory alone."""
@@ -89,4 +108,6 @@ class Run:
         return max(min(wanted, _LAST_WORDS), min(wanted, self.limits.tokens - self.spent_tokens))
 
 
-_LAST_WORDS = 16
+def served_by(completion: Completion) -> str | None:
+    """The id of the adapter an answer came from (the topmost); None for the bare base."""
+    return completion.adapters[-1] if completion.adapters else None

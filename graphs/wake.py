@@ -12,51 +12,30 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
 from ..memory.engine import Completion, Message, Role, Sampling, WakeEngine
-from ..memory.errors import EngineError, UnknownRecord
-from ..memory.journal import Journal, Turn
+from ..memory.errors import UnknownRecord
+from ..memory.journal import Journal
 from ..memory.settings import MemorySettings
 from ..sleep.taint import own_words
 from ..verifiers.abc import Verifier
 from .abc import Tool
-from .calls import SPARE_TOKENS, Calls, Pending, asked_of, with_result
-from .context import LOOP_WINDOW, ContextView, fit, keywords, looping, recalled, spoken
+from .calls import Calls, Pending, asked_of, with_result
+from .context import LOOP_WINDOW, ContextView, looping
 from .events import Asked, NodeBegan, Said
 from .evidence import pack
 from .judging import judge_answer, judge_call
-from .running import Limits, Run, WakeTurn
+from .prompt import PromptBuilder, Search
+from .running import Limits, Run, WakeAnswer, WakeTurn, served_by
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
 
 __all__ = ["Limits", "WakeAnswer", "WakeGraph", "WakeTurn", "served_by"]
-
-Search = Callable[[str, int], Sequence[Turn]]
-
-_MORE_HITS = 8  # how many more hits are asked for than shown, since those in view are left out
-_LEAST_CALL_TOKENS = 160  # room that a decision has at least
-
-
-@dataclass(frozen=True)
-class WakeAnswer:
-    """What became of a turn. `user_turn_id` and `turn_id` are None when nothing was journaled.
-
-    `waiting` is the call a turn waits with for its owner's yes; its `completion` then is empty. `seconds` is
-    the wall time from when the engine was open to the end; `calls` are the ids of the calls made.
-    """
-
-    completion: Completion
-    sources: tuple[int, ...]
-    user_turn_id: int | None
-    turn_id: int | None
-    seconds: float
-    calls: tuple[int, ...] = ()
-    waiting: Asked | None = None
 
 
 class WakeState(TypedDict, total=False):
@@ -96,17 +75,22 @@ class WakeGraph:
         screen: Callable[[str], str] = own_words,
         search: Search | None = None,
     ) -> None:
-        self._search = search or self._by_words
         self._open_engine = engine
         self._journal = journal
-        self._persona = persona
         self._memory = memory
         self._limits = limits = limits or Limits()
         self._verifiers = tuple(verifiers)
         self._calls = Calls(journal, tools, limits, memory.traces.top_k)
-        self._tools = self._calls.tools
+        self._prompt = PromptBuilder(
+            lambda: self._engine,
+            journal,
+            self._calls,
+            persona=persona,
+            memory=memory,
+            screen=screen,
+            search=search,
+        )
         self._checkpoints = checkpoints
-        self._screen = screen
 
     @cached_property
     def _engine(self) -> WakeEngine:
@@ -133,6 +117,10 @@ class WakeGraph:
                 raise UnknownRecord("waiting tool call", call_id)
             run = Run(turn, self._limits, answered=call_id)
             return self._to_the_end(graph, run, Command(resume=approved), thread)
+
+    def view(self, session_id: str) -> ContextView:
+        """What of a session the next turn would be answered with, before the turn itself."""
+        return self._prompt.view(session_id)
 
     def _to_the_end(self, graph: Any, run: Run, given: Any, thread: str) -> WakeAnswer:
         """Run the graph, asking whoever can be asked at each interrupt."""
@@ -215,77 +203,13 @@ class WakeGraph:
 
     def _recall(self, state: WakeState, run: Run) -> WakeState:
         """Put together tier 0: the persona, what the journal recalls, the session so far, the new words."""
-        turn, heard = run.turn, state["user_turn_id"]
         _ = self._engine  # opens it, which is no part of the turn
         run.began = time.perf_counter()
-        earlier = self._journal.turns(turn.session_id) if turn.session_id is not None else []
-        history = spoken([said for said in earlier if said.id != heard])
-        text, sources = self._looked_up(turn, heard, history) if turn.recall else ("", ())
-        messages = self._fitted(text, history, turn.text)
+        messages, sources = self._prompt.build(run.turn, state["user_turn_id"])
         return {"messages": _plain(messages), "sources": list(sources)}
 
-    def _looked_up(
-        self, turn: WakeTurn, heard: int | None, history: list[Message]
-    ) -> tuple[str, tuple[int, ...]]:
-        """What the journal recalls that is not in view anyway: other sessions, and what fell out of this
-        one.
-        """
-        settings = self._memory.recall
-        if not settings.enabled:
-            return "", ()
-        k = settings.top_k + _MORE_HITS + len(history)
-        found = [said for said in self._search(turn.text, k) if said.id != heard]
-        view = "\n".join(message.content for message in self._fitted("", history, turn.text))
-        hits = [
-            replace(said, content=words)
-            for said in found
-            if said.trusted and said.content not in view and (words := self._screen(said.content))
-        ]
-        return recalled(hits[: settings.top_k], settings.budget_tokens, self._engine.count)
-
-    def _by_words(self, text: str, k: int) -> list[Turn]:
-        return [said for said, _ in self._journal.search(keywords(text), k)]
-
-    @cached_property
-    def _aside_late(self) -> bool:
-        """Whether the base's chat template takes a system message after the first."""
-        return self._takes("system", "user", "assistant", "system", "user")
-
-    def _takes(self, *roles: Role) -> bool:
-        try:
-            self._engine.render([Message(role, "x") for role in roles])
-        except EngineError:
-            return False
-        return True
-
-    def _fitted(self, aside: str, history: list[Message], newest: str) -> list[Message]:
-        budget = room = self._room(newest)
-        while True:
-            messages = fit(
-                self._persona,
-                aside,
-                history,
-                newest,
-                budget,
-                self._engine.count,
-                aside_late=self._aside_late,
-            )
-            over = self._engine.count_messages(messages) - room
-            if over <= 0 or budget <= over:  # what cannot fit at all is the engine's to refuse
-                return messages
-            budget -= over
-
-    def _room(self, question: str) -> int:
-        """The tokens the messages may take, so that an answer fits, and a decision with what comes of it."""
-        spare = self._memory.context.max_answer_tokens + SPARE_TOKENS
-        if self._tools:
-            words = self._engine.count(self._calls.instruction(self._engine, question))
-            result = min(self._calls.result_tokens, self._engine.context_tokens // 4)
-            spare += words + max(_LEAST_CALL_TOKENS, result)
-        return max(1, self._engine.context_tokens - spare)
-
     def _after_recall(self, state: WakeState) -> Literal["decide", "generate"]:
-        return "decide" if self._tools else "generate"
+        return "decide" if self._calls.tools else "generate"
 
     def _decide(self, state: WakeState, run: Run) -> WakeState:
         """Let the model say which tool it wants; its words can be nothing but a call, or none."""
@@ -317,12 +241,12 @@ class WakeGraph:
         pending = state["pending"]
         assert pending is not None
         result = self._calls.act(self._engine, run, pending, state["user_turn_id"])
-        messages = with_result(_messages(state), result, self._takes("system", "user", "tool"))
+        messages = with_result(_messages(state), result, self._prompt.takes("system", "user", "tool"))
         judge_call(self._verifiers, self._journal, run, pending, result)
         return {"messages": _plain(messages), "calls": [*state["calls"], pending], "pending": None}
 
     def _after_act(self, state: WakeState, runtime: Any) -> Literal["decide", "generate"]:
-        room = self._engine.count_messages(_messages(state)) <= self._room(state["text"])
+        room = self._engine.count_messages(_messages(state)) <= self._prompt.room(state["text"])
         more = len(state["calls"]) < self._limits.max_steps and not runtime.context.stopped()
         return "decide" if room and more else "generate"
 
@@ -368,20 +292,6 @@ class WakeGraph:
             completion = replace(completion, finish="length" if run.over() else "stop")
         return completion
 
-    def view(self, session_id: str) -> ContextView:
-        """What of a session the next turn would be answered with, before the turn itself."""
-        history = spoken(self._journal.turns(session_id))
-        room = self._room("")
-        messages = self._fitted("", history, "")
-        kept = len(messages) - 2  # the persona, and the turn that is not there yet
-        return ContextView(
-            tokens=self._engine.count_messages(messages),
-            room=room,
-            capacity=self._engine.context_tokens,
-            messages=kept,
-            left_out=max(0, len(history) - kept - (1 if messages[-1].content else 0)),
-        )
-
     def _record(self, state: WakeState, run: Run) -> WakeState:
         """Journal the answer with its tokens and the adapter it came from."""
         completion, turn_id = run.completion, state["turn_id"]
@@ -403,11 +313,6 @@ class WakeGraph:
         if run.completion.finish != "cancelled":
             judge_answer(self._verifiers, self._journal, run, state["turn_id"], state["calls"])
         return {}
-
-
-def served_by(completion: Completion) -> str | None:
-    """The id of the adapter an answer came from (the topmost); None for the bare base."""
-    return completion.adapters[-1] if completion.adapters else None
 
 
 def _announced(name: str, node: Callable[[WakeState, Run], WakeState]) -> Any:

@@ -1,0 +1,138 @@
+"""Tier 0 of a turn: the persona, what the journal recalls, the session so far, and the new words.
+
+Promise: an answer fits behind it, and a decision about tools with what comes of it. Reads the journal and
+writes nothing; how messages are chosen stands in `context`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cached_property
+
+from ..memory.engine import Message, Role, WakeEngine
+from ..memory.errors import EngineError
+from ..memory.journal import Journal, Turn
+from ..memory.settings import MemorySettings
+from .calls import SPARE_TOKENS, Calls
+from .context import ContextView, fit, keywords, recalled, spoken
+from .running import WakeTurn
+
+Search = Callable[[str, int], Sequence[Turn]]
+
+_MORE_HITS = 8  # how many more hits are asked for than shown, since those in view are left out
+_LEAST_CALL_TOKENS = 160  # room that a decision has at least
+
+
+class PromptBuilder:
+    """Puts the messages of a turn together. `engine` is called for the engine when one is first needed.
+
+    `calls` are what the turn may make, `screen` gives what of a recalled turn may be shown, "" for nothing,
+    and `search` finds the (at most so many) turns nearest to a text; without it the journal's own words are
+    searched.
+    """
+
+    def __init__(
+        self,
+        engine: Callable[[], WakeEngine],
+        journal: Journal,
+        calls: Calls,
+        *,
+        persona: str,
+        memory: MemorySettings,
+        screen: Callable[[str], str],
+        search: Search | None = None,
+    ) -> None:
+        self._open_engine = engine
+        self._journal = journal
+        self._calls = calls
+        self._persona = persona
+        self._memory = memory
+        self._screen = screen
+        self._search = search or self._by_words
+
+    @cached_property
+    def _engine(self) -> WakeEngine:
+        return self._open_engine()
+
+    def build(self, turn: WakeTurn, heard: int | None) -> tuple[list[Message], tuple[int, ...]]:
+        """A turn's messages, and the ids of the turns recalled in them. `heard` is its own id, if any."""
+        earlier = self._journal.turns(turn.session_id) if turn.session_id is not None else []
+        history = spoken([said for said in earlier if said.id != heard])
+        text, sources = self._looked_up(turn, heard, history) if turn.recall else ("", ())
+        return self._fitted(text, history, turn.text), sources
+
+    def view(self, session_id: str) -> ContextView:
+        """What of a session the next turn would be answered with, before the turn itself."""
+        history = spoken(self._journal.turns(session_id))
+        room = self.room("")
+        messages = self._fitted("", history, "")
+        kept = len(messages) - 2  # the persona, and the turn that is not there yet
+        return ContextView(
+            tokens=self._engine.count_messages(messages),
+            room=room,
+            capacity=self._engine.context_tokens,
+            messages=kept,
+            left_out=max(0, len(history) - kept - (1 if messages[-1].content else 0)),
+        )
+
+    def room(self, question: str) -> int:
+        """The tokens the messages may take, so that an answer fits, and a decision with what comes of it."""
+        spare = self._memory.context.max_answer_tokens + SPARE_TOKENS
+        if self._calls.tools:
+            words = self._engine.count(self._calls.instruction(self._engine, question))
+            result = min(self._calls.result_tokens, self._engine.context_tokens // 4)
+            spare += words + max(_LEAST_CALL_TOKENS, result)
+        return max(1, self._engine.context_tokens - spare)
+
+    def takes(self, *roles: Role) -> bool:
+        """Whether the base's chat template takes messages of these roles in this order."""
+        try:
+            self._engine.render([Message(role, "x") for role in roles])
+        except EngineError:
+            return False
+        return True
+
+    def _looked_up(
+        self, turn: WakeTurn, heard: int | None, history: list[Message]
+    ) -> tuple[str, tuple[int, ...]]:
+        """What the journal recalls that is not in view anyway: other sessions, and what fell out of this
+        one.
+        """
+        settings = self._memory.recall
+        if not settings.enabled:
+            return "", ()
+        k = settings.top_k + _MORE_HITS + len(history)
+        found = [said for said in self._search(turn.text, k) if said.id != heard]
+        view = "\n".join(message.content for message in self._fitted("", history, turn.text))
+        hits = [
+            replace(said, content=words)
+            for said in found
+            if said.trusted and said.content not in view and (words := self._screen(said.content))
+        ]
+        return recalled(hits[: settings.top_k], settings.budget_tokens, self._engine.count)
+
+    def _by_words(self, text: str, k: int) -> list[Turn]:
+        return [said for said, _ in self._journal.search(keywords(text), k)]
+
+    @cached_property
+    def _aside_late(self) -> bool:
+        """Whether the base's chat template takes a system message after the first."""
+        return self.takes("system", "user", "assistant", "system", "user")
+
+    def _fitted(self, aside: str, history: list[Message], newest: str) -> list[Message]:
+        budget = room = self.room(newest)
+        while True:
+            messages = fit(
+                self._persona,
+                aside,
+                history,
+                newest,
+                budget,
+                self._engine.count,
+                aside_late=self._aside_late,
+            )
+            over = self._engine.count_messages(messages) - room
+            if over <= 0 or budget <= over:  # what cannot fit at all is the engine's to refuse
+                return messages
+            budget -= over
