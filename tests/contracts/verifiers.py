@@ -59,59 +59,22 @@ def reward(claim: Claim) -> float:
 
 def samples(folder: Path) -> dict[str, Sample]:
     """One for each verifier, by its name. `folder` gets a database."""
-    database = folder / "people.db"
-    with sqlite3.connect(database) as connection:
-        connection.execute("CREATE TABLE people (name TEXT, age INTEGER)")
-        connection.execute("INSERT INTO people VALUES ('Ann', 30), ('Bo', 40)")
-    connection.close()
-    rows = [["Ann", 30], ["Bo", 40]]
+    return {
+        **_of_words(),
+        **_of_models(),
+        **_of_others(),
+        **_of_formulas(),
+        **_of_programs(),
+        "sql": _of_sql(folder),
+    }
 
-    def query(text: str, **fields: object) -> Claim:
-        return Claim(text, fields={"database": str(database), **fields})
 
-    adds = "def add(a, b): return a + b"
+def _of_words() -> dict[str, Sample]:
+    """Those that read."""
     return {
         "abstention": Sample(Abstention, [Claim("I don't know.")], [Claim("Oslo.")]),
-        "all": Sample(
-            lambda: All([Match(), Fiction()]),
-            [Claim("Oslo", expect=("oslo",))],
-            [Claim("Rome", expect=("oslo",))],
-            [Claim("Oslo", expect=("oslo",), source="imagine")],
-        ),
-        "any": Sample(
-            lambda: AnyOf([Match(), Fiction()]),
-            [Claim("Oslo", expect=("oslo",)), Claim("Rome", expect=("oslo",))],
-            unsure=[Claim("Rome", expect=("oslo",), source="imagine")],
-        ),
-        "arithmetic": Sample(
-            Arithmetic,
-            [Claim("12 * 3 = 36\n36 + 4 = 40", expect=("40",)), Claim("sqrt(8) = 2*sqrt(2)")],
-            [Claim("12 * 3 = 35"), Claim("it is 7", expect=("8",)), Claim("sqrt(2) = 1.5")],
-            [Claim("2x = 10"), Claim("9^9^9^9 = 1"), Claim("cats = dogs")],
-            [Claim("no steps")],
-        ),
-        "critic": Sample(
-            lambda: Critic(says),
-            [Claim("a dog", source="I have a dog")],
-            [Claim("a cat", source="I have a dog")],
-            [Claim("a dog", source="perhaps a dog")],
-        ),
-        "ensemble": Sample(
-            lambda: Ensemble(answers, says),
-            [Claim("It is Oslo", source="Capital of Norway?")],
-            [Claim("Bergen", source="Capital of Norway?")],
-            [Claim("Paris", source="Where?")],
-        ),
         "fiction": Sample(
             Fiction, [Claim("x", source="I live here")], unsure=[Claim("x", source="imagine that")]
-        ),
-        "first": Sample(
-            lambda: First([Fiction(), Match()]),
-            [Claim("Rome", expect=("oslo",))],
-            [Claim("Rome", expect=("oslo",), source="imagine")],
-        ),
-        "lean": Sample(
-            Lean, unsure=[Claim("theorem a : 1 = 1 := by run_tac 1")], unusable=[Claim("def x := 1")]
         ),
         "match": Sample(
             Match,
@@ -130,11 +93,70 @@ def samples(folder: Path) -> dict[str, Sample]:
             [],
             [Claim("x"), Claim("x", expect=("(",), fields={"how": "regex"})],
         ),
-        "python": Sample(
-            Python,
-            [Claim("print(6 * 7)", expect=("42",)), Claim("assert input() == 'a'", fields={"stdin": "a\n"})],
-            [Claim("print(6)", expect=("42",)), Claim("1 / 0"), Claim("import os\nos._exit(0)")],
-            [Claim("import sys\nsys.exit(0)")],
+        "support": Sample(
+            Support, [Claim("dog", source="I have a dog")], [Claim("cat", source="I have a dog")]
+        ),
+    }
+
+
+def _of_models() -> dict[str, Sample]:
+    """Those that ask somebody, or something."""
+    return {
+        "critic": Sample(
+            lambda: Critic(says),
+            [Claim("a dog", source="I have a dog")],
+            [Claim("a cat", source="I have a dog")],
+            [Claim("a dog", source="perhaps a dog")],
+        ),
+        "ensemble": Sample(
+            lambda: Ensemble(answers, says),
+            [Claim("It is Oslo", source="Capital of Norway?")],
+            [Claim("Bergen", source="Capital of Norway?")],
+            [Claim("Paris", source="Where?")],
+        ),
+        "simulator": Sample(
+            lambda: Simulator(reward),
+            [Claim("done", steps=(Step("push", {"hard": True}, "open"),))],
+            [Claim("done", steps=(Step("push", {}, "shut"),))],
+            [Claim("done")],
+        ),
+    }
+
+
+def _of_others() -> dict[str, Sample]:
+    """Those made of others."""
+    return {
+        "all": Sample(
+            lambda: All([Match(), Fiction()]),
+            [Claim("Oslo", expect=("oslo",))],
+            [Claim("Rome", expect=("oslo",))],
+            [Claim("Oslo", expect=("oslo",), source="imagine")],
+        ),
+        "any": Sample(
+            lambda: AnyOf([Match(), Fiction()]),
+            [Claim("Oslo", expect=("oslo",)), Claim("Rome", expect=("oslo",))],
+            unsure=[Claim("Rome", expect=("oslo",), source="imagine")],
+        ),
+        "first": Sample(
+            lambda: First([Fiction(), Match()]),
+            [Claim("Rome", expect=("oslo",))],
+            [Claim("Rome", expect=("oslo",), source="imagine")],
+        ),
+    }
+
+
+def _of_formulas() -> dict[str, Sample]:
+    """Those that reckon, and prove."""
+    return {
+        "arithmetic": Sample(
+            Arithmetic,
+            [Claim("12 * 3 = 36\n36 + 4 = 40", expect=("40",)), Claim("sqrt(8) = 2*sqrt(2)")],
+            [Claim("12 * 3 = 35"), Claim("it is 7", expect=("8",)), Claim("sqrt(2) = 1.5")],
+            [Claim("2x = 10"), Claim("9^9^9^9 = 1"), Claim("cats = dogs")],
+            [Claim("no steps")],
+        ),
+        "lean": Sample(
+            Lean, unsure=[Claim("theorem a : 1 = 1 := by run_tac 1")], unusable=[Claim("def x := 1")]
         ),
         "schema": Sample(
             Schema,
@@ -149,29 +171,18 @@ def samples(folder: Path) -> dict[str, Sample]:
                 Claim("1", fields={"schema": {"$ref": "http://localhost:1/x"}}),
             ],
         ),
-        "simulator": Sample(
-            lambda: Simulator(reward),
-            [Claim("done", steps=(Step("push", {"hard": True}, "open"),))],
-            [Claim("done", steps=(Step("push", {}, "shut"),))],
-            [Claim("done")],
-        ),
-        "sql": Sample(
-            Sql,
-            [
-                query("SELECT * FROM people ORDER BY age DESC", expect=rows),
-                query("SELECT count(*) FROM people", sql="SELECT 2.0"),
-            ],
-            [
-                query("SELECT * FROM people ORDER BY age DESC", expect=rows, ordered=True),
-                query("SELECT name FROM people", expect=rows),
-                query("DELETE FROM people", expect=[]),
-                query("ATTACH '/tmp/x.db' AS x", expect=[]),
-                query("SELECT", expect=[]),
-            ],
-            unusable=[query("SELECT 1"), query("SELECT 1", sql="SELECT x")],
-        ),
-        "support": Sample(
-            Support, [Claim("dog", source="I have a dog")], [Claim("cat", source="I have a dog")]
+    }
+
+
+def _of_programs() -> dict[str, Sample]:
+    """Those that run what is claimed."""
+    adds = "def add(a, b): return a + b"
+    return {
+        "python": Sample(
+            Python,
+            [Claim("print(6 * 7)", expect=("42",)), Claim("assert input() == 'a'", fields={"stdin": "a\n"})],
+            [Claim("print(6)", expect=("42",)), Claim("1 / 0"), Claim("import os\nos._exit(0)")],
+            [Claim("import sys\nsys.exit(0)")],
         ),
         "tests": Sample(
             GivenTests,
@@ -181,3 +192,31 @@ def samples(folder: Path) -> dict[str, Sample]:
             [Claim("", fields={"code": adds, "tests": ""})],
         ),
     }
+
+
+def _of_sql(folder: Path) -> Sample:
+    database = folder / "people.db"
+    with sqlite3.connect(database) as connection:
+        connection.execute("CREATE TABLE people (name TEXT, age INTEGER)")
+        connection.execute("INSERT INTO people VALUES ('Ann', 30), ('Bo', 40)")
+    connection.close()
+    rows = [["Ann", 30], ["Bo", 40]]
+
+    def query(text: str, **fields: object) -> Claim:
+        return Claim(text, fields={"database": str(database), **fields})
+
+    return Sample(
+        Sql,
+        [
+            query("SELECT * FROM people ORDER BY age DESC", expect=rows),
+            query("SELECT count(*) FROM people", sql="SELECT 2.0"),
+        ],
+        [
+            query("SELECT * FROM people ORDER BY age DESC", expect=rows, ordered=True),
+            query("SELECT name FROM people", expect=rows),
+            query("DELETE FROM people", expect=[]),
+            query("ATTACH '/tmp/x.db' AS x", expect=[]),
+            query("SELECT", expect=[]),
+        ],
+        unusable=[query("SELECT 1"), query("SELECT 1", sql="SELECT x")],
+    )
