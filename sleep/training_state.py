@@ -27,6 +27,16 @@ class TrainingState:
     answered: int = 0
     seconds: float = 0.0
 
+    def after(self, loss: float, tokens: int, answered: int, seconds: float) -> TrainingState:
+        """One step further: its loss, the tokens it computed and answered, and the seconds of work in all."""
+        return TrainingState(
+            step=self.step + 1,
+            loss=loss if self.step == 0 else 0.9 * self.loss + 0.1 * loss,
+            tokens=self.tokens + tokens,
+            answered=self.answered + answered,
+            seconds=seconds,
+        )
+
 
 def save_state(
     folder: Path, now: TrainingState, weights: Sequence[nn.Parameter], optimiser: torch.optim.Optimizer

@@ -188,13 +188,8 @@ def train(
         torch.nn.utils.clip_grad_norm_(weights, job.max_grad_norm)
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
-        now = TrainingState(
-            step=number + 1,
-            loss=loss.item() if number == 0 else 0.9 * now.loss + 0.1 * loss.item(),
-            tokens=now.tokens + row.tokens,
-            answered=now.answered + sum(len(example.ids) for example in step),
-            seconds=time.monotonic() - begun - held(),
-        )
+        answered = sum(len(example.ids) for example in step)
+        now = now.after(loss.item(), row.tokens, answered, time.monotonic() - begun - held())
         if now.seconds - kept > job.checkpoint_s:
             save_state(folder, now, weights, optimiser)
             kept = now.seconds
