@@ -45,6 +45,16 @@ def clean_start(registry: Registry, forgotten: Iterable[str]) -> tuple[bool, Man
     return True, at
 
 
+def lineage(registry: Registry, start: Manifest | None) -> frozenset[str]:
+    """Ids of a version and of those it grew from, as far back as they are still there."""
+    found: set[str] = set()
+    at = start
+    while at is not None and at.id not in found:
+        found.add(at.id)
+        at = _parent(registry, at)
+    return frozenset(found)
+
+
 def _parent(registry: Registry, manifest: Manifest) -> Manifest | None:
     try:
         return registry.get(manifest.parent) if manifest.parent else None

@@ -29,6 +29,7 @@ from ..sleep.forgetting import refusal
 from ..sleep.harvest import HarvestedTurn, harvest
 from ..sleep.records import Candidate
 from ..sleep.roles import role_folder, role_mount
+from . import replaying
 from .night import NightState, Stage
 from .rebuild import clean_start, fall_back, pending, remove_holders, to_relearn
 
@@ -146,7 +147,9 @@ def run_replay(stage: Stage, state: NightState) -> NightState:
     )
     new, old = _memories(stage, state)
     new = _with_questions(stage, state, new)
-    chosen = replay.training_set(new, old, replay_settings, context.exam, context.seed)
+    held = replaying.still_held(stage, _start(stage, state), new, old)
+    chosen = replay.training_set(new, old, replay_settings, context.exam, context.seed, held.rows)
+    after = replaying.after_tonight(stage, state, held, chosen)
     examples = replay.tokenised(chosen, anchored, context.engine, context.persona)
     job_folder = folder / "job"
     shutil.rmtree(job_folder, ignore_errors=True)
@@ -164,14 +167,18 @@ def run_replay(stage: Stage, state: NightState) -> NightState:
         weight_decay=training.weight_decay,
         anchor_weight=training.anchor_weight,
         max_grad_norm=training.max_grad_norm,
+        replay_alpha=training.alpha,
+        replay_beta=training.beta,
+        keep_top_k=replay_settings.anchor_top_k,
         seed=context.seed,
         threads=training.threads or _cores(),
         nice=training.nice,
         time_limit_s=_seconds(context.settings.budget.training_min),
         memory_limit_bytes=int(_memory_bytes() * context.settings.budget.memory_share),
     )
-    worker.write_job(job_folder, job, examples)
-    lines = [json.dumps(asdict(exchange), ensure_ascii=False) + "\n" for exchange in chosen.exchanges]
+    worker.write_job(job_folder, job, examples, replaying.to_be_stored(stage, after))
+    replaying.write_plan(stage, after, job_folder)
+    lines = [json.dumps(asdict(exchange), ensure_ascii=False) + "\n" for exchange in chosen.everything]
     write_atomic(folder / "training.jsonl", "".join(lines).encode("utf-8", "surrogatepass"))
     return {"training_sha256": chosen.sha256, "probes": [asdict(probe) for probe in chosen.probes]}
 
@@ -327,6 +334,8 @@ def run_close(stage: Stage, state: NightState) -> NightState:
     The end comes last: until it is written the night counts as running, and the next call finishes it.
     """
     journal, night, status = stage.context.journal, state["night"], state.get("status", "nothing-new")
+    if status == "published":
+        replaying.keep(stage, state)
     shutil.rmtree(stage.folder(state) / "job", ignore_errors=True)
     journal.mark_harvested([turn["id"] for turn in state["turns"]], night)
     if state.get("rebuild") and (reason := _end_rebuild(stage, state, published=status == "published")):
@@ -354,6 +363,7 @@ def _end_rebuild(stage: Stage, state: NightState, *, published: bool) -> str | N
             journal.learn_again(state["memories"])
             head = context.registry.head()
             context.engine.mount((context.registry.mount(head.id),) if head else ())
+            replaying.drop_untrusted(stage)
             reason = f"{head.id if head else 'the bare base'} is served: it never learnt what was forgotten"
     remove_holders(context.registry, gone)
     journal.mark_rebuilt(gone)

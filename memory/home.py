@@ -100,6 +100,11 @@ class Home:
         return self.path / "nights"
 
     @property
+    def replay_path(self) -> Path:
+        """The replay buffer: what earlier nights learnt, in words and distributions."""
+        return self.path / "replay.jsonl"
+
+    @property
     def waiting_path(self) -> Path:
         """Where turns that wait for their owner's yes are kept."""
         return self.path / "waiting.db"

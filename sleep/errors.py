@@ -5,6 +5,7 @@ SleepError(DormouseError)
 ├── ExportUnsupported      an architecture or tensor that GGUF adapters cannot hold
 ├── TrainingFailed         the training process ended without an adapter
 ├── RoleAdapterDamaged     a shipped role adapter is not what its checksum says
+├── BufferTooNew           a replay buffer that a later version wrote
 ├── NightStopped           the night was told to end; the next one goes on with it
 └── NightFailed            a stage failed; names the stage
 """
@@ -39,6 +40,13 @@ class TrainingFailed(SleepError):
 class RoleAdapterDamaged(SleepError):
     def __init__(self, path: Path) -> None:
         super().__init__(f"The role adapter {path} does not match its checksum; reinstall dormouse.")
+
+
+class BufferTooNew(SleepError):
+    def __init__(self, path: Path, format: int, known: int) -> None:
+        super().__init__(
+            f"The replay buffer {path} has format {format}, and this Dormouse reads up to {known}."
+        )
 
 
 class NightStopped(SleepError):

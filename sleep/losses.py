@@ -5,6 +5,9 @@ Each states its equation and source. Knows nothing about models, data or optimis
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -37,4 +40,41 @@ def top_k_divergence(logits: Tensor, top_ids: Tensor, top_logprobs: Tensor, weig
         used, p * (torch.where(used, top_logprobs, torch.zeros_like(p)) - log_q), torch.zeros_like(p)
     )
     each = inside.sum(dim=1) + tail_p * (tail_p.log() - tail_q.log())
+    return (each * weight).sum() / weight.sum().clamp_min(1e-9)
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One loss of a step: its mean (nats a token), its factor, and over how many tokens it was taken."""
+
+    loss: Tensor
+    factor: float
+    tokens: int
+
+
+def replayed(terms: Sequence[Term]) -> Tensor:
+    """The loss of one step over new answers, anchors and two draws from the replay buffer; a scalar.
+
+    L = sum_g n_g / N * f_g * L_g, N = sum_g n_g, with L_g the cross-entropy of new answers (f = 1), the
+    divergence from stored distributions (f = alpha) and the cross-entropy of stored answers (f = beta): Dark
+    Experience Replay with labels (DER++, Buzzega et al. 2020, arXiv:2004.07211, eq. 6). Its expectations are
+    estimated over the tokens of one mixed step, so a term counts by its share of them; the divergence is
+    `top_k_divergence`, a lower bound of that of whole distributions.
+    """
+    total = torch.zeros((), dtype=torch.float32)
+    everything = max(1, sum(term.tokens for term in terms))
+    for term in terms:
+        total = total + term.tokens / everything * term.factor * term.loss
+    return total
+
+
+def unlikelihood(logits: Tensor, wrong: Tensor, weight: Tensor) -> Tensor:
+    """Weighted mean of -log(1 - sum_k q[wrong_k]): what is wrongly likely is pushed down.
+
+    Unlikelihood (Welleck et al. 2020, arXiv:1908.04319, eq. 4) of a set of tokens taken together. logits
+    [N, V]; wrong [N, K] int64, each row's own tokens once, -1 where unused; weight [N]; a scalar in nats.
+    """
+    q = torch.softmax(logits.float(), dim=-1).gather(1, wrong.clamp_min(0))
+    mass = torch.where(wrong >= 0, q, torch.zeros_like(q)).sum(dim=1)
+    each = -(1.0 - mass).clamp_min(1e-6).log()
     return (each * weight).sum() / weight.sum().clamp_min(1e-9)

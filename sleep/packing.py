@@ -19,14 +19,16 @@ if TYPE_CHECKING:  # `Example` is used awake too, where torch is never loaded
     from .segments import Layout
 
 ROW_MULTIPLE = 128
+DARK, STORED, OLD = "dark", "stored", "old"
+"""Kinds of example that replay earlier nights: by stored distribution, by stored answer, by new questions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
     """One training example in tokens: `ids[answer_start:]` is what the loss is taken on.
 
-    `top` (anchors only) holds for each answer token the stored distribution: (token id, log-probability)
-    pairs.
+    `top` (anchors and the kind `dark`) holds for each answer token the stored distribution: (token id,
+    log-probability) pairs.
     """
 
     ids: tuple[int, ...]

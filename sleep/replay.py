@@ -1,7 +1,9 @@
-"""The night's training set: new memories, replayed old ones, questions about things never told, and anchors.
+"""The night's training set: new memories, two draws from what earlier nights learnt, questions about things
+never told, and anchors.
 
-Promise: the same memories, settings and seed give the same set; questions kept back for the exam are not in
-it. Works on text; `tokenised` turns it into examples with the engine's own template.
+Promise: the same memories, buffer, settings and seed give the same set, of bounded size however many nights
+there were; questions kept back for the exam are not in it. Works on text; `tokenised` turns it into examples
+with the engine's own template.
 """
 
 from __future__ import annotations
@@ -10,25 +12,42 @@ import hashlib
 import json
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from ..memory.engine import Message, WakeEngine
 from ..memory.records import Asked, Memory
 from . import kinds
+from .buffer import Row, draw
 from .neighbours import ask_about, neighbours
-from .packing import Example
-from .questions import Pair, Ways, other_kinds, told_answer, untold_answer, vary, ways_for, words
+from .packing import DARK, OLD, STORED, Example
+from .questions import (
+    Pair,
+    Ways,
+    may_mean_the_same,
+    other_kinds,
+    told_answer,
+    untold_answer,
+    vary,
+    ways_for,
+    words,
+)
 from .settings import ExamSettings, ReplaySettings
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A question and the answer to be learnt; `kind` is new, old or unknown; `memory` the id it serves."""
+    """A question and the answer to be learnt, about `attribute` of `subject`; `memory` is the id it serves.
+
+    `kind` is new, old (an earlier memory asked for anew), unknown, stored (drawn from the buffer for its
+    answer) or dark (drawn for its distribution).
+    """
 
     question: str
     answer: str
     kind: str
     memory: str = ""
+    subject: str = ""
+    attribute: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +62,24 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class TrainingSet:
+    """`exchanges` are trained, `probes` asked in the exam; `dark` are the rows drawn for what they store."""
+
     exchanges: tuple[Exchange, ...]
     probes: tuple[Probe, ...]
+    dark: tuple[Row, ...] = ()
+
+    @property
+    def everything(self) -> list[Exchange]:
+        """All that is trained, in words."""
+        drawn = [
+            Exchange(row.question, row.answer, DARK, row.memory, row.subject, row.attribute)
+            for row in self.dark
+        ]
+        return [*self.exchanges, *drawn]
 
     @property
     def sha256(self) -> str:
-        content = json.dumps([asdict(exchange) for exchange in self.exchanges], ensure_ascii=False)
+        content = json.dumps([asdict(each) for each in self.everything], ensure_ascii=False)
         return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -99,13 +130,16 @@ def _memory_exchanges(
             told_answer(each.subject, each.attribute, memory.value),
             kind,
             memory.id,
+            each.subject,
+            each.attribute,
         )
         for each in asked
     ]
 
 
 def _unknown(
-    memories: Sequence[Memory],
+    new: Sequence[Memory],
+    old: Sequence[Memory],
     taken: Sequence[tuple[str, str]],
     replay: ReplaySettings,
     held_back: int,
@@ -113,11 +147,13 @@ def _unknown(
 ) -> tuple[list[Exchange], list[Probe]]:
     """Questions about things never told: for each memory its neighbours, and as many again of anything else.
 
-    Half of those kept back for the exam are neighbours too; the pairs they ask for are not trained as
-    negatives.
+    Of earlier memories only so many are asked beside that the night's cost stays bounded. Half of those kept
+    back for the exam are neighbours too; the pairs they ask for are not trained as negatives.
     """
     rng = _rng(seed, "unknown")
-    near = neighbours(memories, taken, replay.neighbours_per_memory, rng)
+    beside = min(len(old), replay.old_negatives // max(1, replay.neighbours_per_memory))
+    chosen_old = [*old] if beside == len(old) else _rng(seed, "beside").sample([*old], beside)
+    near = neighbours([*new, *chosen_old], taken, replay.neighbours_per_memory, rng)
     far = [kind.key for kind in other_kinds(taken) if kind.key not in near]
     rng.shuffle(near)
     rng.shuffle(far)
@@ -125,21 +161,32 @@ def _unknown(
     examined = [*near[:split], *far[: held_back - split]]
     probes = [Probe(rng.choice(ask_about(pair)), "unknown") for pair in examined]
     close, distant = near[split:], far[held_back - split :]
-    wanted = max(replay.min_negatives, round(replay.negatives_per_memory * len(memories)))
+    for_old = min(replay.old_negatives, round(replay.negatives_per_memory * len(old)))
+    wanted = max(replay.min_negatives, round(replay.negatives_per_memory * len(new)) + for_old)
     chosen = [*close]
     while (close or distant) and len(chosen) < wanted:
         near_by = close and (not distant or rng.random() < replay.neighbour_share)
         chosen.append(rng.choice(close if near_by else distant))
     exchanges = [
-        Exchange(vary(rng.choice(ask_about(pair)), rng), untold_answer(*pair), "unknown") for pair in chosen
+        Exchange(vary(rng.choice(ask_about(pair)), rng), untold_answer(*pair), "unknown", "", *pair)
+        for pair in chosen
     ]
     return exchanges, probes
 
 
 def training_set(
-    new: Sequence[Memory], old: Sequence[Memory], replay: ReplaySettings, exam: ExamSettings, seed: int
+    new: Sequence[Memory],
+    old: Sequence[Memory],
+    replay: ReplaySettings,
+    exam: ExamSettings,
+    seed: int,
+    rows: Sequence[Row] = (),
 ) -> TrainingSet:
-    """What tonight trains on and what it will be asked. `old` are consolidated memories that still hold."""
+    """What tonight trains on and what it will be asked. `old` are consolidated memories that still hold.
+
+    `rows` are those of the buffer that still hold (see `holds`); the memories among `old` that none of them
+    serves are asked for anew.
+    """
     exchanges: list[Exchange] = []
     probes: list[Probe] = []
     pairs = [(memory.subject, memory.attribute) for memory in (*new, *old)]
@@ -152,35 +199,113 @@ def training_set(
         exchanges += _memory_exchanges(memory, asked, "new", names, rng)
         probes += [Probe(q, "new", memory.value, memory.id) for q in ways.exam]
         taken.update(ways.names)
-    rng = _rng(seed, "old")
+    rng = _rng(seed, OLD)
     replayed = sorted(rng.sample(list(old), min(len(old), replay.old_memories)), key=lambda memory: memory.id)
     examined = {memory.id for memory in rng.sample(replayed, min(len(replayed), exam.old_memories))}
+    served = {row.memory for row in rows}
+    share = max(1, replay.old_questions // max(1, sum(memory.id not in served for memory in replayed)))
     for memory in replayed:
         ways = _ways(memory, exam.questions_per_memory, pairs)
-        shuffled = rng.sample(ways.train, len(ways.train))
-        asked = _drawn(shuffled, replay.questions_per_old_memory, rng)
-        exchanges += _memory_exchanges(memory, asked, "old", names, rng)
+        if memory.id not in served:
+            shuffled = rng.sample(ways.train, len(ways.train))
+            asked = _drawn(shuffled, min(replay.questions_per_old_memory, share), rng)
+            exchanges += _memory_exchanges(memory, asked, OLD, names, rng)
         taken.update(ways.names)
         if memory.id in examined:
-            probes.append(Probe(rng.choice(ways.exam), "old", memory.value, memory.id))
-    negatives, unknown = _unknown([*new, *replayed], sorted(taken), replay, exam.unknown_questions, seed)
+            probes.append(Probe(rng.choice(ways.exam), OLD, memory.value, memory.id))
+    stored, dark = _two_draws(rows, taken, replay, seed)
+    negatives, unknown = _unknown(new, replayed, sorted(taken), replay, exam.unknown_questions, seed)
     kept_back = {words(probe.question) for probe in (*probes, *unknown)}
-    trained = tuple(each for each in (*exchanges, *negatives) if words(each.question) not in kept_back)
-    return TrainingSet(trained, (*probes, *unknown))
+
+    def trained(each: Exchange | Row) -> bool:
+        return words(each.question) not in kept_back
+
+    return TrainingSet(
+        tuple(filter(trained, (*exchanges, *stored, *negatives))),
+        (*probes, *unknown),
+        tuple(filter(trained, dark)),
+    )
+
+
+def _two_draws(
+    rows: Sequence[Row], taken: Iterable[Pair], replay: ReplaySettings, seed: int
+) -> tuple[list[Exchange], list[Row]]:
+    """Two independent draws from the buffer: answers to train again, and rows to stay near."""
+    standing = [row for row in rows if row.kind != "unknown" or not _told(row, taken)]
+    stored = draw(standing, replay.drawn, _rng(seed, STORED))
+    dark = draw([row for row in standing if row.top], replay.drawn, _rng(seed, DARK))
+    again = [
+        Exchange(row.question, row.answer, STORED, row.memory, row.subject, row.attribute) for row in stored
+    ]
+    return again, dark
+
+
+def _told(row: Row, taken: Iterable[Pair]) -> bool:
+    """Whether what the row declines may have been told since."""
+    return may_mean_the_same((row.subject, row.attribute), [*taken])
+
+
+def holds(row: Row, old: Mapping[str, Memory], pairs: Sequence[Pair], gone: Sequence[str]) -> bool:
+    """Whether a row may still be replayed.
+
+    Its memory is among `old` (by id) with the same value; what it declines is not among the `pairs` told; an
+    answer by day holds none of the values that are `gone`.
+    """
+    if row.kind == "told":
+        return row.memory in old and old[row.memory].value in row.answer
+    if row.kind == "unknown":
+        return not may_mean_the_same((row.subject, row.attribute), pairs)
+    return not any(value and value in row.answer for value in gone)
+
+
+def to_be_kept(training: TrainingSet, replay: ReplaySettings, seed: int) -> list[Row]:
+    """What tonight offers to the buffer: of each new memory as many phrasings as an old one is asked for by,
+    and a third as many questions that are declined.
+    """
+    told: dict[str, list[Row]] = {}
+    declined: list[Row] = []
+    for each in training.exchanges:
+        if each.kind == "new":
+            row = Row(each.question, each.answer, "told", each.subject, each.attribute, each.memory)
+            told.setdefault(each.memory, []).append(row)
+        elif each.kind == "unknown":
+            declined.append(Row(each.question, each.answer, "unknown", each.subject, each.attribute))
+    rng = _rng(seed, "kept")
+    rows = [row for mine in told.values() for row in draw(mine, replay.questions_per_old_memory, rng)]
+    rows += draw(declined, len(rows) // 3, rng)
+    rng.shuffle(rows)
+    return rows
 
 
 def tokenised(
     training: TrainingSet, anchors: Sequence[Example], engine: WakeEngine, persona: str
 ) -> list[Example]:
-    """The set as examples in the base's own chat template, loss on the answer and its end mark only."""
+    """The set as examples in the base's own chat template, loss on the answer and its end mark only.
+
+    Rows whose stored tokens are not those of the answer any more are left out.
+    """
     end = end_of_turn(engine)
     examples = []
     for exchange in training.exchanges:
-        prompt = engine.render_tokens([Message("system", persona), Message("user", exchange.question)])
-        answer = engine.tokenize(exchange.answer, special=False)
-        ids = (*prompt, *answer, end)
-        examples.append(Example(ids, len(prompt), exchange.kind, memory=exchange.memory))
+        example = _example(engine, persona, exchange.question, exchange.answer, end)
+        examples.append(replace(example, kind=exchange.kind, memory=exchange.memory))
+    for row in training.dark:
+        example = _example(engine, persona, row.question, row.answer, end)
+        ids = (*example.ids[: example.answer_start], *row.ids)
+        if row.kind == "trace" or ids == example.ids:
+            examples.append(replace(example, ids=ids, kind=DARK, memory=row.memory, top=row.top))
     return [*examples, *anchors]
+
+
+def as_examples(rows: Sequence[Row], engine: WakeEngine, persona: str) -> list[Example]:
+    """Each row as it is asked and answered, for its distributions to be stored."""
+    end = end_of_turn(engine)
+    return [_example(engine, persona, row.question, row.answer, end) for row in rows]
+
+
+def _example(engine: WakeEngine, persona: str, question: str, answer: str, end: int) -> Example:
+    prompt = engine.render_tokens([Message("system", persona), Message("user", question)])
+    return Example((*prompt, *engine.tokenize(answer, special=False), end), len(prompt), "new")
 
 
 def end_of_turn(engine: WakeEngine) -> int:

@@ -72,6 +72,12 @@ class TrainingSettings(_Settings):
     anchor_weight: float = Field(
         default=3.0, ge=0, description="Weight of the divergence from stored distributions."
     )
+    alpha: float = Field(
+        default=1.0, ge=0, description="Weight of the divergence from what earlier nights' adapters said."
+    )
+    beta: float = Field(
+        default=1.0, ge=0, description="Weight of the answers that earlier nights learnt, trained again."
+    )
     threads: int | None = Field(
         default=None, ge=1, description="Threads that train; by default one per physical core."
     )
@@ -107,7 +113,25 @@ class ReplaySettings(_Settings):
         default=120, ge=0, description="Memories of earlier nights that are replayed at most."
     )
     questions_per_old_memory: int = Field(
-        default=16, ge=1, description="Phrasings replayed for each old memory."
+        default=16,
+        ge=1,
+        description="Phrasings replayed for each old memory, and kept of each new one in the buffer.",
+    )
+    old_questions: int = Field(
+        default=384, ge=0, description="Phrasings replayed at most for old memories that the buffer lacks."
+    )
+    old_negatives: int = Field(
+        default=240, ge=0, description="Questions about things never told, for old memories, at most."
+    )
+    buffer_size: int = Field(
+        default=1024,
+        ge=0,
+        description="Answers of earlier nights that are kept with their distributions, at most.",
+    )
+    drawn: int = Field(
+        default=160,
+        ge=0,
+        description="Kept answers drawn a night for their distributions, and as many again for their words.",
     )
 
 

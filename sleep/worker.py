@@ -1,10 +1,11 @@
 """The training process: reads a job folder, trains a LoRA adapter, writes it, tells progress as JSON lines.
 
 Run as `python -m dormouse.sleep.worker JOB [PARENT]`; it dies with the process PARENT. The job folder holds
-`job.json` (a `Job`) and `examples.jsonl`; the worker writes the adapter as PEFT does to `peft/`, and
-`done.json` last. Knows nothing of journals, engines or nights; it can be halted (SIGSTOP) and killed at any
-instant. Halted it is told on stdin, a number of seconds a line, how long for; killed and started again on the
-same folder it goes on from its last checkpoint, and ends with the same bytes.
+`job.json` (a `Job`), `examples.jsonl` and `kept.jsonl`; the worker writes the adapter as PEFT does to
+`peft/`, what the trained model says of the kept examples to `kept_top.jsonl`, and `done.json` last. Knows
+nothing of journals, engines or nights; it can be halted (SIGSTOP) and killed at any instant. Halted it is
+told on stdin, a number of seconds a line, how long for; killed and started again on the same folder it goes
+on from its last checkpoint, and ends with the same bytes.
 """
 
 from __future__ import annotations
@@ -21,18 +22,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from .buffer import Top
 from .packing import Example
 
 if TYPE_CHECKING:
-    import torch
-
-    from .packing import Pack
     from .training_state import TrainingState
 
 
-HEAD_MULTIPLE = 64
 _PR_SET_PDEATHSIG = 1
 
 
@@ -55,28 +53,41 @@ class Job:
     seed: int
     threads: int
     nice: int
+    replay_alpha: float = 0.0
+    replay_beta: float = 1.0
+    keep_top_k: int = 16
     time_limit_s: float | None = None
     memory_limit_bytes: int | None = None
     checkpoint_s: float = 60.0
 
 
-def write_job(folder: Path, job: Job, examples: Sequence[Example]) -> None:
+def write_job(folder: Path, job: Job, examples: Sequence[Example], kept: Sequence[Example] = ()) -> None:
+    """Writes the job; `kept` are examples whose distributions are wanted of the trained model."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "examples.jsonl").open("w") as handle:
-        for example in examples:
-            handle.write(json.dumps(asdict(example)) + "\n")
+    for name, chosen in (("examples", examples), ("kept", kept)):
+        with (folder / f"{name}.jsonl").open("w") as handle:
+            for example in chosen:
+                handle.write(json.dumps(asdict(example)) + "\n")
     (folder / "job.json").write_text(json.dumps(asdict(job), indent=2, sort_keys=True) + "\n")
 
 
-def read_examples(folder: Path) -> list[Example]:
-    examples = []
-    with (folder / "examples.jsonl").open() as handle:
+def read_examples(folder: Path, name: Literal["examples", "kept"] = "examples") -> list[Example]:
+    """What `write_job` wrote; a job of an earlier version has nothing to be kept."""
+    examples: list[Example] = []
+    path = folder / f"{name}.jsonl"
+    if name == "kept" and not path.exists():
+        return examples
+    with path.open() as handle:
         for line in handle:
             row = json.loads(line)
             row["ids"] = tuple(row["ids"])
             row["top"] = tuple(tuple((int(i), float(p)) for i, p in place) for place in row["top"])
             examples.append(Example(**row))
     return examples
+
+
+def _keep(folder: Path, tops: Sequence[Top]) -> None:
+    (folder / "kept_top.jsonl").write_text("".join(json.dumps(top) + "\n" for top in tops))
 
 
 def schedule(step: int, steps: int, warmup_share: float) -> float:
@@ -99,51 +110,6 @@ def plan(examples: Sequence[Example], job: Job) -> list[list[Example]]:
     return steps[: max(1, round(len(steps) * job.epochs / whole))]
 
 
-def step_loss(model: Any, pack: Pack, anchor_weight: float) -> torch.Tensor:
-    """Cross-entropy on answers, plus `anchor_weight` times the divergence from what anchors store.
-
-    The output head runs on the answer positions only: it is a fifth of a small model's cost.
-    """
-    import torch
-
-    from .losses import cross_entropy, top_k_divergence
-
-    hidden = model.model(
-        input_ids=pack.ids, position_ids=pack.positions, segments=pack.segments, use_cache=False
-    ).last_hidden_state[0, pack.source]
-    missing = -len(hidden) % HEAD_MULTIPLE  # few shapes, so that matrix kernels are compiled once
-    logits = model.lm_head(torch.nn.functional.pad(hidden, (0, 0, 0, missing)))[: len(hidden)]
-    anchored = [i for i, owner in enumerate(pack.owner) if pack.examples[owner].top]
-    plain = [i for i, owner in enumerate(pack.owner) if not pack.examples[owner].top]
-    loss = torch.zeros((), dtype=torch.float32)
-    share = len(plain) / max(1, len(pack.owner))
-    if plain:
-        loss = loss + share * cross_entropy(logits[plain], pack.target[plain], pack.weight[plain])
-    if anchored:
-        ids, logprobs = _stored(pack, anchored)
-        loss = loss + (1 - share) * anchor_weight * top_k_divergence(
-            logits[anchored], ids, logprobs, pack.weight[anchored]
-        )
-    return loss
-
-
-def _stored(pack: Pack, rows: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
-    """The stored distributions of the anchor targets in `rows`: ids and log-probabilities, [N, K] each."""
-    import torch
-
-    first: dict[int, int] = {}
-    for row, owner in enumerate(pack.owner):
-        first.setdefault(owner, row)
-    tops = [pack.examples[pack.owner[row]].top[row - first[pack.owner[row]]] for row in rows]
-    width = max(len(top) for top in tops)
-    ids = torch.zeros((len(rows), width), dtype=torch.long)
-    logprobs = torch.full((len(rows), width), float("-inf"))
-    for index, top in enumerate(tops):
-        ids[index, : len(top)] = torch.tensor([token for token, _ in top])
-        logprobs[index, : len(top)] = torch.tensor([value for _, value in top])
-    return ids, logprobs
-
-
 def train(
     folder: Path, job: Job, examples: Sequence[Example], held: Callable[[], float] = lambda: 0.0
 ) -> Iterator[dict[str, Any]]:
@@ -156,6 +122,7 @@ def train(
 
     from . import lora, segments
     from .packing import pack
+    from .step import distributions, step_loss
     from .training_state import TrainingState, load_state, save_state
 
     torch.manual_seed(job.seed)
@@ -173,6 +140,12 @@ def train(
         weights, lr=job.learning_rate, weight_decay=job.weight_decay, betas=(0.9, 0.99)
     )
     steps = plan(examples, job)
+    factors = {
+        "new": 1.0,
+        "anchor": job.anchor_weight,
+        "dark": job.replay_alpha,
+        "stored": job.replay_beta,
+    }
     now = load_state(folder, weights, optimiser) or TrainingState()
     loaded = time.monotonic()
     begun = loaded + held() - now.seconds
@@ -183,7 +156,7 @@ def train(
         for group in optimiser.param_groups:
             group["lr"] = job.learning_rate * schedule(number, len(steps), job.warmup_share)
         row = pack(step, torch.bfloat16)
-        loss = step_loss(model, row, job.anchor_weight)
+        loss = step_loss(model, row, factors)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(weights, job.max_grad_norm)
         optimiser.step()
@@ -194,6 +167,7 @@ def train(
             save_state(folder, now, weights, optimiser)
             kept = now.seconds
         yield {**_so_far(now), "step": number + 1, "steps": len(steps)}
+    _keep(folder, distributions(model, read_examples(folder, "kept"), job.keep_top_k, job.tokens_per_step))
     lora.save(layers, folder / "peft", rank=job.rank, alpha=job.alpha, base_name=Path(job.model).name)
     yield {
         **_so_far(now),

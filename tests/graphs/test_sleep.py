@@ -25,9 +25,11 @@ from dormouse.graphs import sleep as graph
 from dormouse.graphs.night import NightContext, NightState, Stage
 from dormouse.graphs.sleep import STAGES, run_night
 from dormouse.memory.base_weights import BaseWeights, resolve
+from dormouse.memory.engine import Message
 from dormouse.memory.errors import DiskFull
 from dormouse.memory.journal import Journal
 from dormouse.sleep import consolidate, worker
+from dormouse.sleep.buffer import read_buffer
 from dormouse.sleep.errors import NightFailed
 from dormouse.sleep.records import NightReport
 from dormouse.sleep.settings import ExamSettings
@@ -381,6 +383,92 @@ def test_a_night_cut_short_under_other_settings_begins_again(
         assert states(context.journal) == {"Vex": "consolidated", "Tromso": "consolidated"}
         assert [n.state for n in context.journal.nights()] == ["published"]
         assert len(train_here) == 2
+
+
+# The replay buffer
+
+
+def test_a_night_stores_what_its_model_says_and_the_next_trains_on_it(
+    night: Open, train_here: list[Path]
+) -> None:
+    with night() as context:
+        tell(context.journal, *TALK)
+        first = run_night(context)
+        kept = read_buffer(context.home.replay_path, context.base.sha256)
+        assert {row.memory for row in kept.rows if row.kind == "told"} == {m["id"] for m in first.memories}
+        assert {row.adapter for row in kept.rows} == {first.adapter}
+        assert all(len(row.top) == len(row.ids) > 0 for row in kept.rows)
+        assert all(len(place) == 4 for row in kept.rows for place in row.top)  # anchor_top_k
+        assert all(place[0][1] >= place[-1][1] for row in kept.rows for place in row.top)
+
+        tell(context.journal, "It rained in Bergen, says my Bruno.", session="s2")
+        tell(context.journal, "Vex is gone, it is Bruno now.", session="s3")
+        second = run_night(context)
+        assert second.status == "published"
+        lines = (context.home.nights_path / second.night / "training.jsonl").read_text().splitlines()
+        kinds = {row["kind"] for row in map(json.loads, lines)}
+        assert {"new", "stored", "dark", "unknown"} <= kinds
+        after = read_buffer(context.home.replay_path, context.base.sha256)
+        assert not any("Vex" in row.answer for row in after.rows)  # replaced by Bruno, so not replayed
+        assert {row.adapter for row in after.rows} == {first.adapter, second.adapter}
+        assert after.seen >= len(after.rows)
+
+
+def test_what_the_model_stores_is_what_it_says(night: Open, train_here: list[Path]) -> None:
+    """Against the wake engine with the adapter mounted, up to the adapter's own precision."""
+    with night() as context:
+        tell(context.journal, *TALK)
+        report = run_night(context)
+        row = read_buffer(context.home.replay_path, context.base.sha256).rows[0]
+        asked = [Message("system", context.persona), Message("user", row.question)]
+        prompt = context.engine.render_tokens(asked)
+        stack = (context.registry.mount(report.adapter or ""),)
+        logits = context.engine.logits([*prompt, *row.ids], adapters=stack).astype(np.float64)
+        rows = logits[len(prompt) - 1 : -1]
+        logprobs = rows - np.log(np.exp(rows - rows.max(1, keepdims=True)).sum(1, keepdims=True))
+        logprobs -= rows.max(1, keepdims=True)
+        for place, said in zip(row.top, logprobs, strict=True):
+            for token, value in place:
+                assert value == pytest.approx(said[token], abs=0.05)
+
+
+def test_a_night_that_is_rejected_leaves_the_buffer(night: Open, train_here: list[Path]) -> None:
+    with night(STRICT) as context:
+        tell(context.journal, *TALK)
+        assert run_night(context).status == "rejected"
+        assert not context.home.replay_path.exists()
+
+
+def test_closing_a_night_again_changes_nothing(
+    night: Open, train_here: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when it was killed between the buffer and the journal."""
+    with night() as context:
+        tell(context.journal, *TALK)
+
+        def disk_full(*_: object) -> None:
+            raise DiskFull("/somewhere")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(context.journal, "publish_night", disk_full)
+            with pytest.raises(NightFailed, match="close"):
+                run_night(context)
+        kept = context.home.replay_path.read_bytes()
+        assert run_night(context).status == "published"
+        assert context.home.replay_path.read_bytes() == kept
+
+
+def test_distributions_of_a_version_that_was_rolled_back_are_not_trusted(
+    night: Open, train_here: list[Path]
+) -> None:
+    with night() as context:
+        tell(context.journal, *TALK)
+        first = run_night(context)
+        context.registry.rollback("base")
+        tell(context.journal, "Vex is gone, it is Bruno now.", session="s2")
+        second = run_night(context)
+        after = read_buffer(context.home.replay_path, context.base.sha256)
+        assert {row.adapter for row in after.rows} == {second.adapter} != {first.adapter}
 
 
 def broken(stage: Stage, state: NightState) -> NightState:

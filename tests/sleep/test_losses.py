@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from dormouse.sleep.losses import cross_entropy, top_k_divergence
+from dormouse.sleep.losses import Term, cross_entropy, replayed, top_k_divergence, unlikelihood
 
 Array = NDArray[np.float64]
 
@@ -112,3 +112,47 @@ def test_gradients_are_finite_where_nothing_is_stored_and_where_all_is() -> None
     assert logits.grad is not None
     assert torch.isfinite(logits.grad).all()
     assert logits.grad[0].abs().sum() > 0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_terms_of_a_step_count_by_their_tokens_and_factors(seed: int) -> None:
+    """alpha and beta against the plain sum over tokens, in float64."""
+    logits, _ = drawn(seed)
+    ids, logprobs, _ = stored(seed, 4)
+    target = np.random.default_rng(seed + 9).integers(0, logits.shape[1], len(logits))
+    ones = np.ones(3)
+    nll = -log_softmax(logits)[np.arange(9), target]
+    new, again = nll[:3].mean(), nll[3:6].mean()
+    dark = bucketed(logits[6:], ids[6:], logprobs[6:], ones)
+    wanted = (3 * new + 3 * 0.5 * again + 3 * 2.0 * dark) / 9
+    z, t, w = as_torch(logits), torch.tensor(target), torch.ones(3)
+    found = replayed(
+        [
+            Term(cross_entropy(z[:3], t[:3], w), 1.0, 3),
+            Term(cross_entropy(z[3:6], t[3:6], w), 0.5, 3),
+            Term(top_k_divergence(z[6:], torch.tensor(ids[6:]), as_torch(logprobs[6:]), w), 2.0, 3),
+        ]
+    )
+    assert found.item() == pytest.approx(wanted, rel=1e-4)
+    assert replayed([]).item() == 0.0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_unlikelihood_is_the_chance_of_any_wrong_token(seed: int) -> None:
+    logits, weight = drawn(seed)
+    wrong = np.random.default_rng(seed).permuted(np.tile(np.arange(31), (9, 1)), axis=1)[:, :3]
+    wrong[0, 1:] = -1
+    q = np.exp(log_softmax(logits))
+    mass = np.array([q[n, [w for w in row if w >= 0]].sum() for n, row in enumerate(wrong)])
+    wanted = (-np.log(1 - mass) * weight).sum() / weight.sum()
+    found = unlikelihood(as_torch(logits), torch.tensor(wrong), as_torch(weight))
+    assert found.item() == pytest.approx(wanted, rel=1e-4)
+
+
+def test_unlikelihood_pushes_a_wrong_token_down_and_is_finite_at_certainty() -> None:
+    logits = torch.tensor([[200.0, 0.0, 0.0], [0.0, 1.0, 0.0]], requires_grad=True)
+    loss = unlikelihood(logits, torch.tensor([[0], [1]]), torch.ones(2))
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert torch.isfinite(loss)
+    assert logits.grad is not None
+    assert logits.grad[1, 1] > 0 > logits.grad[1, 0]

@@ -13,7 +13,7 @@ from tiny_torch import KINDS, tiny_model
 
 from dormouse.sleep import segments
 from dormouse.sleep.packing import ROW_MULTIPLE, Example, Pack, batches, common_prefix, pack
-from dormouse.sleep.worker import step_loss
+from dormouse.sleep.step import step_loss
 
 Examples = Callable[..., list[Example]]
 CLOSE = 2e-5
@@ -53,7 +53,7 @@ def separate_loss(model: Any, examples: list[Example], anchor_weight: float) -> 
 
 def packed_loss(model: Any, row: Pack, anchor_weight: float) -> torch.Tensor:
     model.set_attn_implementation(segments.NAME)
-    return step_loss(model, row, anchor_weight)
+    return step_loss(model, row, {"new": 1.0, "anchor": anchor_weight, "dark": 0.0, "stored": 0.0})
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -7,6 +7,7 @@ import random
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from night_parts import a_memory
@@ -15,10 +16,19 @@ from scripted_engine import ScriptedEngine
 from dormouse.memory.engine import Message
 from dormouse.memory.records import Memory
 from dormouse.sleep import kinds
+from dormouse.sleep.buffer import Buffer, Row, offered
 from dormouse.sleep.neighbours import ask_about, neighbours
 from dormouse.sleep.packing import Example
 from dormouse.sleep.questions import asked_for, may_mean_the_same, plain_questions
-from dormouse.sleep.replay import Probe, TrainingSet, end_of_turn, tokenised, training_set
+from dormouse.sleep.replay import (
+    Probe,
+    TrainingSet,
+    end_of_turn,
+    holds,
+    to_be_kept,
+    tokenised,
+    training_set,
+)
 from dormouse.sleep.settings import ExamSettings, ReplaySettings
 from dormouse.verifiers.abstention import abstained
 
@@ -196,6 +206,93 @@ def test_a_life_that_fills_the_bank_still_makes_a_set() -> None:
     assert [e for e in made.exchanges if e.kind == "new"]
 
 
+# The buffer
+
+
+def rows_for(memories: list[Memory], each: int = 4) -> list[Row]:
+    """Rows as a night leaves them, with something stored."""
+    kept = to_be_kept(training_set(memories, [], SMALL, EXAM, 1), SMALL, 1)
+    few = [row for memory in memories for row in kept if row.memory == memory.id]
+    declined = [row for row in kept if row.kind == "unknown"]
+    return [replace(row, adapter="a", ids=(1,), top=(((1, -0.1),),)) for row in (*few, *declined)]
+
+
+def test_an_empty_buffer_changes_nothing() -> None:
+    assert a_set() == training_set(TOLD, OLD, SMALL, EXAM, 5, ())
+
+
+def test_memories_in_the_buffer_are_drawn_from_it_twice_and_not_asked_for_anew() -> None:
+    rows = rows_for(OLD)
+    drawing = SMALL.model_copy(update={"drawn": 20})
+    made = training_set(TOLD, OLD, drawing, EXAM, 5, rows)
+    again = [e for e in made.exchanges if e.kind == "stored"]
+    assert not [e for e in made.exchanges if e.kind == "old"]
+    assert 15 < len(again) <= 20
+    assert 15 < len(made.dark) <= 20
+    assert {row.question for row in made.dark} != {e.question for e in again}
+    by_question = {row.question: row.answer for row in rows}
+    assert all(by_question[e.question] == e.answer for e in again)
+    assert made == training_set(TOLD, OLD, drawing, EXAM, 5, rows)
+    assert made.sha256 != training_set(TOLD, OLD, drawing, EXAM, 5, rows[:-9]).sha256
+
+
+def test_memories_the_buffer_lacks_are_still_asked_for() -> None:
+    made = training_set(TOLD, OLD, SMALL, EXAM, 5, rows_for(OLD[:4]))
+    anew = {e.memory for e in made.exchanges if e.kind == "old"}
+    assert anew
+    assert not anew & {memory.id for memory in OLD[:4]}
+
+
+def test_no_question_of_the_exam_comes_from_the_buffer() -> None:
+    for seed in range(4):
+        made = training_set(TOLD, OLD, SMALL, EXAM, seed, rows_for(OLD))
+        drawn = {bare(e.question) for e in made.exchanges if e.kind == "stored"}
+        drawn |= {bare(row.question) for row in made.dark}
+        assert not drawn & {bare(probe.question) for probe in made.probes}
+
+
+def test_the_thirtieth_night_is_no_longer_than_the_fifth() -> None:
+    life = [
+        a_memory(*key, f"value {n}", turn=n + 1) for n, key in enumerate({k.key: 0 for k in kinds.bank()})
+    ]
+    settings = ReplaySettings()
+    lengths = {}
+    for night in (5, 30):
+        old, new = life[: 6 * (night - 1)], life[180:186]
+        rows = offered(Buffer(), rows_for(old), settings.buffer_size, random.Random(night)).rows
+        made = training_set(new, old, settings, ExamSettings(), night, rows)
+        lengths[night] = len(made.exchanges) + len(made.dark)
+    assert lengths[30] <= 1.1 * lengths[5]
+
+
+def test_a_row_holds_as_long_as_what_it_says() -> None:
+    dog, cat = TOLD[:2]
+    known = {memory.id: memory for memory in TOLD}
+    told = next(row for row in rows_for(TOLD) if row.memory == dog.id)
+    pairs = [(memory.subject, memory.attribute) for memory in TOLD]
+    assert holds(told, known, pairs, [])
+    assert not holds(told, {cat.id: cat}, pairs, [])
+    assert not holds(replace(told, answer="Your dog's name is Vex."), known, pairs, [])
+    declined = Row(
+        "What is my car's make?", "Your car's make is something I don't know.", "unknown", "car", "make"
+    )
+    assert holds(declined, known, pairs, [])
+    assert not holds(declined, known, [*pairs, ("car", "brand")], [])
+    trace = Row("Who barks?", "Old Vex does.", "trace", turn=3)
+    assert holds(trace, known, pairs, ["Miso"])
+    assert not holds(trace, known, pairs, ["Vex"])
+
+
+def test_a_night_offers_phrasings_of_each_memory_and_a_third_as_many_declined() -> None:
+    offered = to_be_kept(a_set(), SMALL, 5)
+    told = [row for row in offered if row.kind == "told"]
+    assert {row.memory for row in told} == {memory.id for memory in TOLD}
+    assert all(sum(row.memory == memory.id for row in told) <= 16 for memory in TOLD)
+    assert len(offered) - len(told) == min(len(told) // 3, 36)
+    assert {row.kind for row in offered} == {"told", "unknown"}
+    assert offered == to_be_kept(a_set(), SMALL, 5)
+
+
 # Neighbours
 
 
@@ -244,6 +341,17 @@ def test_the_loss_is_on_the_answer_and_its_end() -> None:
         assert list(example.ids[: example.answer_start]) == engine.render_tokens(asked)
         assert example.ids[example.answer_start :] == (*engine.tokenize(exchange.answer), 1)
         assert (example.kind, example.memory) == (exchange.kind, exchange.memory)
+
+
+def test_a_drawn_row_keeps_its_distribution_while_its_tokens_are_the_same() -> None:
+    engine = ByteEngine()
+    row = Row("Who?", "Me.", "told", "user", "name", "m1")
+    ids = (*engine.tokenize("Me."), 1)
+    top = tuple(((id, -0.1),) for id in ids)
+    good, stale = replace(row, ids=ids, top=top), replace(row, ids=(9, 9), top=top[:2])
+    (example,) = tokenised(TrainingSet((), (), (good, stale)), [], engine, "Persona.")
+    assert (example.kind, example.memory, example.top) == ("dark", "m1", top)
+    assert example.ids[example.answer_start :] == ids
 
 
 def test_a_probe_survives_json() -> None:

@@ -134,6 +134,7 @@ def anchor_divergence(folder: Path, job: Job, chosen: list[Example]) -> float:
 
     from dormouse.sleep import lora, segments
     from dormouse.sleep.packing import pack
+    from dormouse.sleep.step import step_loss
 
     segments.register()
     model = AutoModelForCausalLM.from_pretrained(
@@ -141,4 +142,4 @@ def anchor_divergence(folder: Path, job: Job, chosen: list[Example]) -> float:
     )
     lora.load(lora.inject(model, job.rank, job.alpha), folder / "peft")
     anchored = [example for example in chosen if example.top]
-    return worker.step_loss(model, pack(anchored, torch.float32), 1.0).item()
+    return step_loss(model, pack(anchored, torch.float32), {"anchor": 1.0}).item()
