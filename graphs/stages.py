@@ -23,6 +23,7 @@ from ..sleep import replay
 from ..sleep.anchors import anchors
 from ..sleep.asking import ways_to_ask
 from ..sleep.compact import Scribe, compact
+from ..sleep.drift import drift, passages
 from ..sleep.export import Geometry, geometry_of, write_adapter
 from ..sleep.filter import Rules, filter_candidates, standing
 from ..sleep.forgetting import refusal
@@ -32,6 +33,7 @@ from ..sleep.roles import role_folder, role_mount
 from . import replaying
 from .night import NightState, Stage
 from .rebuild import clean_start, fall_back, pending, remove_holders, to_relearn
+from .tool_exam import trials
 
 _ASKED_AT_ONCE = 8  # memories, between two times that what was written is kept
 _VERSIONED = ("torch", "transformers", "llama-cpp-python", "gguf", "dormouse")
@@ -288,7 +290,8 @@ def _settings_in_force(stage: Stage) -> dict[str, Any]:
 
 def run_exam(stage: Stage, state: NightState) -> NightState:
     context, adapter = stage.context, state["adapter"]
-    examiner = examination.Examiner(context.engine, context.persona, (context.registry.mount(adapter),))
+    stack = (context.registry.mount(adapter),)
+    examiner = examination.Examiner(context.engine, context.persona, stack)
     skills = examination.skills_of_base(context.engine, context.persona, context.exam.skill_questions)
     record = examination.hold(
         examiner,
@@ -296,6 +299,8 @@ def run_exam(stage: Stage, state: NightState) -> NightState:
         skills,
         context.exam,
         lambda done, total: stage.progress(done, total, f"question {done} of {total}"),
+        drift=drift(context.engine, context.persona, stack, passages()),
+        tools=trials(context.engine, context.persona, stack, context.exam.tool_questions),
     )
     context.registry.record_exam(adapter, record)
     answers = [
@@ -319,7 +324,11 @@ def run_exam(stage: Stage, state: NightState) -> NightState:
 
 
 def run_publish(stage: Stage, state: NightState) -> NightState:
-    stage.context.registry.publish(state["adapter"])
+    """Moves HEAD; the canary is left out where the version before holds what was forgotten."""
+    context = stage.context
+    context.registry.publish(state["adapter"])
+    if context.exam.canary.turns and not state.get("rebuild"):
+        context.registry.watch(state["adapter"])
     return {}
 
 

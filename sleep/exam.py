@@ -1,7 +1,8 @@
 """The exam: what a candidate adapter must answer, through the wake engine, before it may serve.
 
 Promise: empty context, retrieval off, the engine that serves; an exam that is missing or empty fails, and so
-does one with a kind that had nothing to ask. Knows nothing of training.
+does one with a kind that had nothing to ask, or without drift. Each share is reported with the interval its
+few questions leave open. Knows nothing of training.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from ..memory.engine import Message, Mount, Sampling, WakeEngine
 from ..verifiers.abc import Claim
 from ..verifiers.abstention import abstained
 from ..verifiers.match import Match
+from .drift import KINDS as DRIFTS
+from .drift import Drift
+from .intervals import wilson
 from .replay import Probe
 from .settings import ExamSettings
 
@@ -133,11 +137,20 @@ def skills_of_base(engine: WakeEngine, persona: str, count: int) -> list[ExamIte
     return kept[:count]
 
 
+@dataclass(frozen=True, slots=True)
+class ToolTrial:
+    """A request, and whether the candidate decided rightly on a tool; `answer` is its decision in words."""
+
+    request: str
+    answer: str
+    passed: bool
+
+
 def _from_probes(probes: Sequence[Probe]) -> list[tuple[str, ExamItem]]:
     """(exam kind, item) for each probe: `new` and `old` are facts, told apart in the report."""
     items = []
     for number, probe in enumerate(probes):
-        kind: ItemKind = "unknown" if probe.kind == "unknown" else "fact"
+        kind: ItemKind = "fact" if probe.expect else "unknown"
         expect = (probe.expect,) if probe.expect else ()
         items.append((probe.kind, ExamItem(f"{probe.kind}-{number}", probe.question, kind, expect)))
     return items
@@ -149,8 +162,15 @@ def hold(
     skills: Sequence[ExamItem],
     settings: ExamSettings,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    *,
+    drift: Mapping[str, Drift] | None = None,
+    tools: Sequence[ToolTrial] = (),
 ) -> dict[str, Any]:
-    """Holds the exam; returns the record kept with the adapter: kinds, items, `passed`, and why if not."""
+    """Holds the exam; returns the record kept with the adapter: kinds, items, `passed`, and why if not.
+
+    `drift` and `tools` were measured before, of the same stack. `intervals` are 95% Wilson intervals of the
+    shares passed.
+    """
     asked = [*_from_probes(probes), *(("skill", item) for item in skills)]
     results: list[ItemResult] = []
     for at in range(0, len(asked), _ASKED_AT_ONCE):
@@ -159,12 +179,21 @@ def hold(
         for (kind, item), answer in zip(some, answers, strict=True):
             results.append(ItemResult(item.id, kind, item.question, answer, passes(item, answer)))
         progress(len(results), len(asked))
+    results += [
+        ItemResult(f"tool-{n}", "tool", trial.request, trial.answer, trial.passed)
+        for n, trial in enumerate(tools)
+    ]
     outcome = report(results)
-    reasons = shortfalls(outcome, settings)
+    reasons = [*shortfalls(outcome, settings), *drifted(drift or {}, settings)]
     return {
         "passed": not reasons,
         "reasons": reasons,
         "kinds": outcome.kinds,
+        "intervals": {
+            kind: [round(end, 3) for end in wilson(counts["passed"], counts["n"])]
+            for kind, counts in outcome.kinds.items()
+        },
+        "drift": {kind: asdict(found) for kind, found in (drift or {}).items()},
         "items": [asdict(result) for result in outcome.items],
         "thresholds": settings.model_dump(),
         "adapter": examiner.stack[-1].name if examiner.stack else None,
@@ -172,24 +201,51 @@ def hold(
     }
 
 
-def shortfalls(outcome: ExamReport, settings: ExamSettings) -> list[str]:
-    """Why a candidate fails; empty when it passes.
+_MAY_LACK = ("old", "neighbour", "tool")
+"""Kinds of which there may be nothing to ask: no earlier night, nothing near, a base that calls no tools."""
 
-    Only `old` may be missing: there may be no earlier night.
+
+def shortfalls(outcome: ExamReport, settings: ExamSettings) -> list[str]:
+    """Why a candidate fails by its answers; empty when it passes.
+
+    A share under its threshold fails, whatever its interval: of an adapter whose true share is the threshold
+    itself about half fail (see intervals.chance_of_passing).
     """
     wanted: Mapping[str, float] = {
         "new": settings.min_new,
         "old": settings.min_old,
+        "neighbour": settings.min_neighbour,
         "unknown": settings.min_unknown,
         "skill": settings.min_skill,
+        "tool": settings.min_tool,
     }
     reasons = []
     for kind, least in wanted.items():
         counts = outcome.kinds.get(kind)
         if counts is None or counts["n"] == 0:
-            if kind != "old":
+            if kind not in _MAY_LACK:
                 reasons.append(f"no question of kind {kind} was asked")
             continue
         if outcome.rate(kind) < least:
-            reasons.append(f"{kind}: {counts['passed']} of {counts['n']} right, fewer than {least:.0%}")
+            low, high = wilson(counts["passed"], counts["n"])
+            reasons.append(
+                f"{kind}: {counts['passed']} of {counts['n']} right (95% between {low:.0%} and {high:.0%}), "
+                f"fewer than {least:.0%}"
+            )
+    return reasons
+
+
+def drifted(drift: Mapping[str, Drift], settings: ExamSettings) -> list[str]:
+    """Why a candidate fails by its drift; what was not measured fails."""
+    most = {"general": settings.max_general_drift, "chat": settings.max_chat_drift}
+    reasons = []
+    for kind in DRIFTS:
+        found = drift.get(kind)
+        if found is None:
+            reasons.append(f"drift on {kind} text was not measured")
+        elif not found.ratio <= 1.0 + most[kind]:
+            reasons.append(
+                f"perplexity on {kind} text is {found.ratio - 1:+.1%} (95% between {found.low - 1:+.1%} and "
+                f"{found.high - 1:+.1%}), more than {most[kind]:+.0%}"
+            )
     return reasons

@@ -52,7 +52,10 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A question kept back for the exam: its answer must hold `expect`, or decline where that is empty."""
+    """A question kept back for the exam: its answer must hold `expect`, or decline where that is empty.
+
+    `kind` is new, old, neighbour (near what was told) or unknown.
+    """
 
     question: str
     kind: str
@@ -158,8 +161,9 @@ def _unknown(
     rng.shuffle(near)
     rng.shuffle(far)
     split = min(held_back // 2, len(near) // 2)
-    examined = [*near[:split], *far[: held_back - split]]
-    probes = [Probe(rng.choice(ask_about(pair)), "unknown") for pair in examined]
+    examined = [("neighbour", pair) for pair in near[:split]]
+    examined += [("unknown", pair) for pair in far[: held_back - split]]
+    probes = [Probe(rng.choice(ask_about(pair)), kind) for kind, pair in examined]
     close, distant = near[split:], far[held_back - split :]
     for_old = min(replay.old_negatives, round(replay.negatives_per_memory * len(old)))
     wanted = max(replay.min_negatives, round(replay.negatives_per_memory * len(new)) + for_old)

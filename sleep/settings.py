@@ -216,6 +216,52 @@ class SleepSettings(_Settings):
     )
 
 
+class CanarySettings(_Settings):
+    """How a newly published version is watched while it answers by day, until it is kept or rolled back.
+
+    `ask` and `exam` always use the new version; this is about turns that are journaled.
+    """
+
+    share: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="Share of the turns the new version answers meanwhile; the one before answers the rest. "
+        "At 1 it is compared with what the one before answered earlier.",
+    )
+    turns: int = Field(
+        default=12, ge=0, le=1000, description="Turns of its own it is watched for; 0 for no canary."
+    )
+    least: int = Field(default=4, ge=1, description="Turns of its own before it may be rolled back.")
+    turns_before: int = Field(
+        default=24,
+        ge=0,
+        le=1000,
+        description="Answers of the version before that it is compared with, at most.",
+    )
+    strange_nats: float = Field(
+        default=5.0,
+        gt=0,
+        description="How unlikely (nats a token) the version before may find an answer before it is strange.",
+    )
+    more_bad: float = Field(
+        default=0.1,
+        ge=0,
+        le=1,
+        description="How much greater the share of failed, refused or strange answers, or of answers with a "
+        "failed tool, may be for certain.",
+    )
+    more_abstained: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="How much greater the share of answers that say not to know may be for certain.",
+    )
+    most_bad: float = Field(
+        default=0.5, ge=0, le=1, description="Share of bad answers that is too many whatever came before."
+    )
+
+
 class ExamSettings(_Settings):
     """What a new adapter must pass before it is published."""
 
@@ -223,9 +269,16 @@ class ExamSettings(_Settings):
         default=2, ge=1, le=8, description="Untrained phrasings asked for each new memory."
     )
     old_memories: int = Field(default=12, ge=0, description="Earlier memories asked for, one phrasing each.")
-    unknown_questions: int = Field(default=20, ge=1, description="Questions about things never told.")
+    unknown_questions: int = Field(
+        default=20,
+        ge=1,
+        description="Questions about things never told; half of them neighbours of what was told.",
+    )
     skill_questions: int = Field(
         default=20, ge=1, description="General questions that the bare base answers."
+    )
+    tool_questions: int = Field(
+        default=6, ge=0, description="Requests for which the bare base calls the right tool, or rightly none."
     )
     min_new: float = Field(
         default=0.6, ge=0, le=1, description="Share of new-memory questions to be answered rightly."
@@ -236,6 +289,25 @@ class ExamSettings(_Settings):
     min_unknown: float = Field(
         default=0.7, ge=0, le=1, description="Share of unknown questions to be declined."
     )
+    min_neighbour: float = Field(
+        default=0.6,
+        ge=0,
+        le=1,
+        description="Share of questions to be declined that ask for the same of others, or for other things "
+        "of the same.",
+    )
     min_skill: float = Field(
         default=0.7, ge=0, le=1, description="Share of the base's right answers to be kept."
+    )
+    min_tool: float = Field(
+        default=0.6, ge=0, le=1, description="Share of the base's right tool calls to be kept."
+    )
+    max_general_drift: float = Field(
+        default=0.5, ge=0, description="How much perplexity on general text may rise, as a share."
+    )
+    max_chat_drift: float = Field(
+        default=0.5, ge=0, description="How much perplexity on plain chat may rise, as a share."
+    )
+    canary: CanarySettings = Field(
+        default_factory=CanarySettings, description="How it is watched once it is published."
     )

@@ -32,9 +32,20 @@ from dormouse.verifiers.built_in import named
 Put = Callable[[Any, str, Any], None]
 """Replaces an attribute, such as monkeypatch.setattr."""
 
-SMALL = {"unknown_questions": 2, "skill_questions": 1, "questions_per_memory": 1}
-FREE = ExamSettings(min_new=0, min_old=0, min_unknown=0, min_skill=0, **SMALL)
-STRICT = ExamSettings(min_new=1, min_old=0, min_unknown=0, min_skill=0, **SMALL)
+SMALL: dict[str, Any] = {"unknown_questions": 2, "skill_questions": 1, "questions_per_memory": 1}
+FREE = ExamSettings(
+    min_new=0,
+    min_old=0,
+    min_neighbour=0,
+    min_unknown=0,
+    min_skill=0,
+    min_tool=0,
+    max_general_drift=1e9,
+    max_chat_drift=1e9,
+    tool_questions=1,
+    **SMALL,
+)
+STRICT = FREE.model_copy(update={"min_new": 1.0})
 SETTINGS = SleepSettings.model_validate(
     {
         "lora": {"rank": 4, "alpha": 8},

@@ -130,7 +130,10 @@ def test_a_night_teaches_what_was_told(night: Open) -> None:
         assert (ended.id, ended.state, ended.adapter) == (report.night, "published", report.adapter)
         assert context.journal.unharvested() == []
         answers = context.journal.exam_answers(report.night)
-        assert [answer.kind for answer in answers] == ["new", "new", "unknown", "unknown", "skill"]
+        kinds = [answer.kind for answer in answers if answer.kind != "tool"]
+        assert kinds == ["new", "new", "neighbour", "unknown", "skill"]
+        assert report.exam is not None
+        assert set(report.exam["drift"]) == {"general", "chat"}
         assert report.exam is not None
         assert [answer.answer for answer in answers] == [item["answer"] for item in report.exam["items"]]
 
@@ -429,7 +432,7 @@ def test_what_the_model_stores_is_what_it_says(night: Open, train_here: list[Pat
         logprobs -= rows.max(1, keepdims=True)
         for place, said in zip(row.top, logprobs, strict=True):
             for token, value in place:
-                assert value == pytest.approx(said[token], abs=0.05)
+                assert value == pytest.approx(said[token], abs=0.2)  # bf16 against f32
 
 
 def test_a_night_that_is_rejected_leaves_the_buffer(night: Open, train_here: list[Path]) -> None:

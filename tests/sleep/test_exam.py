@@ -10,10 +10,12 @@ import pytest
 from scripted_engine import ScriptedEngine
 
 from dormouse.memory.engine import Message, Mount
+from dormouse.sleep.drift import Drift
 from dormouse.sleep.exam import (
     Examiner,
     ExamItem,
     ItemResult,
+    ToolTrial,
     ask_items,
     general_skills,
     hold,
@@ -43,6 +45,9 @@ KNOWS = {
 }
 
 
+NO_DRIFT = {kind: Drift(8, 300, 20.0, 1.0, 0.99, 1.01) for kind in ("general", "chat")}
+
+
 def answering(answers: dict[str, str]) -> ScriptedEngine:
     def script(messages: Sequence[Message]) -> str:
         return answers.get(messages[-1].content, "Hm.")
@@ -53,7 +58,8 @@ def answering(answers: dict[str, str]) -> ScriptedEngine:
 def held(
     answers: dict[str, str], probes: Sequence[Probe] = PROBES, skills: Sequence[ExamItem] = SKILLS
 ) -> dict[str, object]:
-    return hold(Examiner(answering(answers), "Persona.", (CANDIDATE,)), probes, skills, SETTINGS)
+    examiner = Examiner(answering(answers), "Persona.", (CANDIDATE,))
+    return hold(examiner, probes, skills, SETTINGS, drift=NO_DRIFT)
 
 
 # One answer
@@ -132,7 +138,7 @@ def test_each_kind_has_its_own_threshold(question: str) -> None:
 def test_half_is_enough_where_half_is_asked_for() -> None:
     assert held({**KNOWS, "my dog's name?": "Rex"})["passed"] is True
     record = held({**KNOWS, "my dog's name?": "Rex", "What is my dog called?": "Rex"})
-    assert record["reasons"] == ["new: 0 of 2 right, fewer than 50%"]
+    assert record["reasons"] == ["new: 0 of 2 right (95% between 0% and 66%), fewer than 50%"]
 
 
 def without(kind: str) -> list[Probe]:
@@ -156,7 +162,8 @@ def test_the_first_night_has_no_old_memories() -> None:
 
 def test_an_empty_exam_fails_even_when_nothing_is_demanded() -> None:
     nothing = ExamSettings(min_new=0, min_old=0, min_unknown=0, min_skill=0)
-    assert hold(Examiner(answering({}), "P.", (CANDIDATE,)), [], [], nothing)["passed"] is False
+    record = hold(Examiner(answering({}), "P.", (CANDIDATE,)), [], [], nothing, drift=NO_DRIFT)
+    assert record["passed"] is False
     assert len(shortfalls(report([]), nothing)) == 3
     counted = {kind: {"n": 0, "passed": 0} for kind in ("new", "old", "unknown", "skill")}
     assert len(shortfalls(type(report([]))(counted, ()), nothing)) == 3
@@ -178,6 +185,53 @@ def test_a_candidate_is_asked_with_the_persona_and_nothing_else() -> None:
     ]
     assert all(asked.adapters == (CANDIDATE,) for asked in engine.asked)
     assert seen[-1] == (5, 5)
+
+
+# Drift, tools, intervals
+
+
+def drifting(**changes: Drift | None) -> list[str]:
+    drift = {kind: found for kind, found in {**NO_DRIFT, **changes}.items() if found is not None}
+    record = hold(Examiner(answering(KNOWS), "P.", (CANDIDATE,)), PROBES, SKILLS, SETTINGS, drift=drift)
+    assert record["passed"] is not bool(record["reasons"])
+    assert set(record["drift"]) == set(drift)
+    reasons: list[str] = record["reasons"]
+    return reasons
+
+
+def test_an_exam_fails_without_drift_or_with_too_much_of_it() -> None:
+    assert drifting() == []
+    assert drifting(chat=None) == ["drift on chat text was not measured"]
+    too_much = Drift(8, 300, 20.0, 2 + SETTINGS.max_general_drift, 1.9, 3.0)
+    (reason,) = drifting(general=too_much)
+    assert reason.startswith("perplexity on general text is +")
+    broken = Drift(8, 300, 20.0, float("nan"), 1.0, 1.0)
+    assert len(drifting(general=broken)) == 1
+
+
+def test_calls_of_tools_are_counted_and_have_a_threshold() -> None:
+    trials = [ToolTrial(f"request {n}", '{"tool": "none"}', n < 2) for n in range(4)]
+    strict = SETTINGS.model_copy(update={"min_tool": 0.75})
+    examiner = Examiner(answering(KNOWS), "P.", (CANDIDATE,))
+    record = hold(examiner, PROBES, SKILLS, strict, drift=NO_DRIFT, tools=trials)
+    assert record["kinds"]["tool"] == {"n": 4, "passed": 2}
+    assert [reason.split(":")[0] for reason in record["reasons"]] == ["tool"]
+    lax = SETTINGS.model_copy(update={"min_tool": 0.5})
+    assert hold(examiner, PROBES, SKILLS, lax, drift=NO_DRIFT, tools=trials)["passed"] is True
+
+
+def test_neighbours_have_their_own_threshold() -> None:
+    near = [*PROBES, Probe("What is my sister's name?", "neighbour")]
+    assert held({**KNOWS, "What is my sister's name?": "I don't know."}, near)["passed"] is True
+    record = held({**KNOWS, "What is my sister's name?": "Zorbal."}, near)
+    assert [reason.split(":")[0] for reason in record["reasons"]] == ["neighbour"]  # type: ignore[attr-defined]
+
+
+def test_every_share_is_reported_with_its_interval() -> None:
+    record = held(KNOWS)
+    assert set(record["intervals"]) == set(record["kinds"])  # type: ignore[call-overload]
+    low, high = record["intervals"]["new"]  # type: ignore[index]
+    assert (low, high) == (pytest.approx(0.342, abs=1e-3), 1.0)
 
 
 # Skills

@@ -1,0 +1,99 @@
+"""Drift: how much less likely a candidate finds plain text and plain chat than the bare base does.
+
+Promise: both are asked the same texts through the wake engine, which no night trains on; the figure is a
+ratio of perplexities with its interval over the texts. Knows nothing of exams' thresholds.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import Literal, get_args
+
+import numpy as np
+
+from ..memory.engine import Message, Mount, WakeEngine
+from .intervals import mean_interval
+
+DriftKind = Literal["general", "chat"]
+KINDS: tuple[DriftKind, ...] = get_args(DriftKind)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A text to be scored: all of it, or the answer to a question."""
+
+    kind: DriftKind
+    text: str
+    question: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """Over `texts` texts of `tokens` tokens in all: the base's perplexity, and the candidate's divided by it,
+    with the ends of its 95% interval.
+    """
+
+    texts: int
+    tokens: int
+    base: float
+    ratio: float
+    low: float
+    high: float
+
+
+def passages() -> list[Passage]:
+    """The texts, general ones first."""
+    path = resources.files(__package__) / "data" / "exam_drift.jsonl"
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return [Passage(r["kind"], r.get("text") or r["answer"], r.get("question", "")) for r in rows]
+
+
+def drift(
+    engine: WakeEngine,
+    persona: str,
+    stack: Sequence[Mount],
+    texts: Sequence[Passage],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Drift]:
+    """The drift of `stack` from the bare base, for each kind of text there is.
+
+    nats(text) = -sum_t log p(x_t | x_<t); the ratio is exp of the mean difference a token. Raises
+    EngineError.
+    """
+    said: list[list[Sequence[float]]] = [[], []]
+    for place, mounted in enumerate(((), stack)):  # one stack after the other: each swap empties the cache
+        for number, passage in enumerate(texts, 1):
+            said[place].append(_logprobs(engine, persona, passage, mounted))
+            progress(place * len(texts) + number, 2 * len(texts))
+    measured: dict[str, list[tuple[float, float, int]]] = {}
+    for passage, bare, tuned in zip(texts, *said, strict=True):
+        if bare:
+            measured.setdefault(passage.kind, []).append((-sum(bare), -sum(tuned), len(bare)))
+    return {kind: _summed(rows) for kind, rows in measured.items()}
+
+
+def _summed(rows: Sequence[tuple[float, float, int]]) -> Drift:
+    tokens = sum(n for _, _, n in rows)
+    differences = [(tuned - bare) / n for bare, tuned, n in rows]
+    mean, low, high = mean_interval(differences, [float(n) for _, _, n in rows])
+    base = math.exp(sum(bare for bare, _, _ in rows) / tokens)
+    return Drift(len(rows), tokens, base, *(_exp(value) for value in (mean, low, high)))
+
+
+def _exp(nats: float) -> float:
+    return math.exp(min(nats, 700.0))  # a model that finds a text impossible is no overflow
+
+
+def _logprobs(engine: WakeEngine, persona: str, passage: Passage, stack: Sequence[Mount]) -> Sequence[float]:
+    if passage.question:
+        asked = [Message("system", persona), Message("user", passage.question)]
+        return engine.score(asked, passage.text, adapters=stack)
+    ids = engine.tokenize(passage.text, special=False)
+    logits = engine.logits(ids[:-1], adapters=stack).astype(np.float64)
+    logits -= logits.max(axis=1, keepdims=True)
+    logprobs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    return [float(row[token]) for row, token in zip(logprobs, ids[1:], strict=True)]
