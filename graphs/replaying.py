@@ -119,7 +119,8 @@ def verified_traces(stage: Stage, state: NightState) -> list[Row]:
 
 
 def _passed(stage: Stage, turn_id: int) -> bool:
-    outcomes = {judgement.outcome for judgement in stage.context.journal.judgements(turn_id)}
+    judged = stage.context.journal.judgements(turn_id)
+    outcomes = {judgement.outcome for judgement in judged if judgement.call_id is None}
     return "passed" in outcomes and "failed" not in outcomes
 
 

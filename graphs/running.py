@@ -23,6 +23,10 @@ def _never() -> bool:
     return False
 
 
+Route = Callable[[int], Sequence[Mount] | None]
+"""Which adapters answer the user's turn of that id; None for those mounted."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What one turn may take: calls made, seconds, and tokens generated, those of one call among them."""

@@ -30,7 +30,7 @@ from .events import Asked, NodeBegan, Said
 from .evidence import pack
 from .judging import judge_answer, judge_call
 from .prompt import PromptBuilder, Search
-from .running import Limits, Run, WakeAnswer, WakeTurn, served_by
+from .running import Limits, Route, Run, WakeAnswer, WakeTurn, served_by
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
@@ -57,7 +57,8 @@ class WakeGraph:
     `engine` is called for the engine only after the user's words are in the journal, since opening it may
     fail. `screen` gives what of a recalled turn may be shown, "" for nothing. `search` finds the (at most so
     many) turns nearest to a text, the nearest first; without it the journal's own words are searched.
-    `verifiers` judge each call and each answer they can judge. Turns that wait for a yes are kept in the file
+    `verifiers` judge each call and each answer they can judge. `route` says which adapters answer the user's
+    turn of that id, None for those mounted. Turns that wait for a yes are kept in the file
     `checkpoints`; without it, until this process ends.
     """
 
@@ -74,7 +75,9 @@ class WakeGraph:
         checkpoints: Path | None = None,
         screen: Callable[[str], str] = own_words,
         search: Search | None = None,
+        route: Route | None = None,
     ) -> None:
+        self._route = route
         self._open_engine = engine
         self._journal = journal
         self._memory = memory
@@ -211,10 +214,17 @@ class WakeGraph:
     def _after_recall(self, state: WakeState) -> Literal["decide", "generate"]:
         return "decide" if self._calls.tools else "generate"
 
+    def _routed(self, state: WakeState, run: Run) -> None:
+        """Give the turn the adapters it is to be answered with, where somebody says so and it does not."""
+        heard = state["user_turn_id"]
+        if self._route is not None and run.turn.adapters is None and heard is not None:
+            run.turn = replace(run.turn, adapters=self._route(heard))
+
     def _decide(self, state: WakeState, run: Run) -> WakeState:
         """Let the model say which tool it wants; its words can be nothing but a call, or none."""
         if not run.turn.tools:
             return {"pending": None}
+        self._routed(state, run)
         messages = _messages(state)
         pending, evidence = self._calls.decide(self._engine, run, messages, state["calls"])
         return {"pending": pending, "evidence": evidence}
@@ -252,6 +262,7 @@ class WakeGraph:
 
     def _generate(self, state: WakeState, run: Run) -> WakeState:
         """Answer, piece by piece; the turn stands in the journal as pending meanwhile."""
+        self._routed(state, run)
         turn, turn_id = run.turn, None
         if turn.session_id is not None:
             pending = self._journal.add_turn(

@@ -54,17 +54,23 @@ BARE_BASE = "base"
 _HEX = frozenset("0123456789abcdef")
 _GGUF_MAGIC = b"GGUF"
 _INCOMING = ".incoming-"
+Action = Literal["publish", "rollback", "canary", "promote"]
 _Signature = tuple[tuple[str, int, int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """HEAD moved from `previous` to `adapter` (None is the bare base)."""
+    """HEAD moved from `previous` to `adapter` (None is the bare base); `note` says why, if nobody asked.
+
+    With `canary` the adapter began to be watched in place of `previous`, with `promote` it was kept: HEAD
+    stands still.
+    """
 
     at: datetime
-    action: Literal["publish", "rollback"]
+    action: Action
     adapter: str | None
     previous: str | None
+    note: str = ""
 
 
 class Registry:
@@ -163,7 +169,36 @@ class Registry:
             self._move_head(manifest.id, "publish")
             return manifest
 
-    def rollback(self, to: str | None = None) -> Manifest | None:
+    def watch(self, id: str) -> None:
+        """Log that this adapter, which HEAD names, is watched from now on. Doing it again changes nothing.
+
+        What it is compared with is the one before it, or, where that was still being watched, the one before
+        that.
+        """
+        with self._lock, storage_faults(self.root):
+            entries = self.log()
+            if not entries or entries[-1].adapter != id or entries[-1].action == "canary":
+                return
+            previous = entries[-1].previous
+            watched = [entry for entry in entries[:-1] if entry.adapter == previous]
+            if watched and watched[-1].action == "canary":
+                previous = watched[-1].previous
+            self._append_log("canary", id, previous)
+
+    def watched(self) -> LogEntry | None:
+        """The entry by which the adapter served is being watched; None when none is."""
+        entries = self.log()
+        if entries and entries[-1].action == "canary" and entries[-1].adapter == self._read_head():
+            return entries[-1]
+        return None
+
+    def promote(self, note: str = "") -> None:
+        """Log that the adapter being watched is kept. Nothing is done when none is."""
+        with self._lock, storage_faults(self.root):
+            if watched := self.watched():
+                self._append_log("promote", watched.adapter, watched.previous, note)
+
+    def rollback(self, to: str | None = None, note: str = "") -> Manifest | None:
         """Move HEAD back: to the adapter `to` (an id, or "base"), else to the newest under HEAD fit to serve.
 
         Returns what is served now, None for the bare base. Raises BadInput when nothing is published, and
@@ -177,7 +212,7 @@ class Registry:
                 target = self._first_servable(stack[-2::-1] if len(stack) > 1 else [])
             else:
                 target = None if to == BARE_BASE else self._servable(to)
-            self._move_head(target.id if target else None, "rollback")
+            self._move_head(target.id if target else None, "rollback", note)
             return target
 
     def head(self) -> Manifest | None:
@@ -272,13 +307,13 @@ class Registry:
                 self._warn_once(str(error))
         return None
 
-    def _move_head(self, id: str | None, action: Literal["publish", "rollback"]) -> None:
+    def _move_head(self, id: str | None, action: Action, note: str = "") -> None:
         with storage_faults(self.root):
             self._catch_up_log()
             if self._read_head() != (id or BARE_BASE):
                 previous = self._last_logged()
                 write_atomic(self.root / "HEAD", f"{id or BARE_BASE}\n".encode())
-                self._append_log(action, id, previous)
+                self._append_log(action, id, previous, note)
 
     def _catch_up_log(self) -> None:
         """Log the move of HEAD that a crash kept from being logged."""
@@ -287,11 +322,11 @@ class Registry:
         if said is not None and served != last:
             self._append_log("publish" if served else "rollback", served, last)
 
-    def _append_log(
-        self, action: Literal["publish", "rollback"], adapter: str | None, previous: str | None
-    ) -> None:
+    def _append_log(self, action: Action, adapter: str | None, previous: str | None, note: str = "") -> None:
         at = datetime.now(UTC).isoformat()
         entry = {"at": at, "action": action, "adapter": adapter, "previous": previous}
+        if note:
+            entry["note"] = note
         append_line(self.root / "log.jsonl", json.dumps(entry))
 
     def _last_logged(self) -> str | None:
@@ -332,7 +367,9 @@ class Registry:
             with suppress(ValueError, KeyError, TypeError):
                 entry = json.loads(line)
                 at = datetime.fromisoformat(entry["at"])
-                yield LogEntry(at, entry["action"], entry["adapter"], entry["previous"])
+                yield LogEntry(
+                    at, entry["action"], entry["adapter"], entry["previous"], entry.get("note", "")
+                )
 
 
 def _push(stack: list[str], id: str | None) -> None:

@@ -178,6 +178,21 @@ class Conversation:
             )
             return _turns(rows, earlier.order_by(TurnRow.id.desc()).limit(max(n, 0)))[::-1]
 
+    def answers(self, since: datetime, *, before: bool = False, limit: int = 1000) -> list[Turn]:
+        """The complete answers given since then, in order, at most `limit`; or the last ones `before` it."""
+        given = TurnRow.created_at < since if before else TurnRow.created_at >= since
+        asked = sa.select(TurnRow).where(
+            TurnRow.role == "assistant",
+            TurnRow.state == "complete",
+            TurnRow.reply_to.is_not(None),
+            TurnRow.withdrawn_at.is_(None),
+            given,
+        )
+        with self._store.reading() as rows:
+            if not before:
+                return _turns(rows, asked.order_by(TurnRow.id).limit(limit))
+            return _turns(rows, asked.order_by(TurnRow.id.desc()).limit(limit))[::-1]
+
     def said_after(self, id: int, limit: int) -> list[Turn]:
         """The user's turns with greater ids, whatever their session, in order; at most `limit`. Those taken
         back are not among them.

@@ -17,6 +17,7 @@ from ..graphs.chat import ChatAnswer, ChatMessage, ChatRequest, FunctionCall, wi
 from ..graphs.chatting import Chatting
 from ..graphs.context import keywords, recalled, spoken
 from ..graphs.evidence import pack
+from ..graphs.running import Route
 from ..memory.engine import Token, WakeEngine
 from ..memory.journal import Journal
 from ..memory.settings import MemorySettings
@@ -50,12 +51,19 @@ class ChatReply:
 
 
 class Chats:
-    """The chats over one journal. `engine` is called when the first answer is generated."""
+    """The chats over one journal. `engine` is called when the first answer is generated; `route` says which
+    adapters answer a user's turn.
+    """
 
     def __init__(
-        self, journal: Journal, engine: Callable[[], WakeEngine], persona: str, memory: MemorySettings
+        self,
+        journal: Journal,
+        engine: Callable[[], WakeEngine],
+        persona: str,
+        memory: MemorySettings,
+        route: Route = lambda turn_id: None,
     ) -> None:
-        self._journal, self._engine = journal, engine
+        self._journal, self._engine, self._route = journal, engine, route
         self._persona, self._memory = persona, memory
         self._known: OrderedDict[str, str] = OrderedDict()
         self._looked_through = False
@@ -97,7 +105,9 @@ class Chats:
             ).id
         said: list[str] = []
         try:
-            answer = self._generated(Chatting(engine, aside=aside, cancelled=cancelled), request, emit, said)
+            stack = None if heard.user_turn_id is None else self._route(heard.user_turn_id)
+            chatting = Chatting(engine, stack, aside=aside, cancelled=cancelled)
+            answer = self._generated(chatting, request, emit, said)
         except BaseException:
             if turn_id is not None:
                 self._journal.update_turn(turn_id, content="".join(said), state="interrupted")

@@ -53,7 +53,9 @@ class Listening(Part):
         Raises EngineError, ContextOverflow and JournalError.
         """
         with self._answering():
-            return self._chats.answer(heard, emit, cancelled)
+            reply = self._chats.answer(heard, emit, cancelled)
+            self._canary.answered(reply.turn_id)
+            return reply
 
     def said(self, heard: Heard, text: str) -> int | None:
         """Journal what another model answered to what was heard; returns the turn's id, None for nothing."""
@@ -79,4 +81,7 @@ class Listening(Part):
 
     @cached_property
     def _chats(self) -> Chats:
-        return Chats(self._space.journal, lambda: self._space.engine, self.spec.persona, self.spec.memory)
+        space = self._space
+        return Chats(
+            space.journal, lambda: space.engine, self.spec.persona, self.spec.memory, self._canary.stack
+        )

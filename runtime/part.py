@@ -9,10 +9,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..memory.fifo_lock import FifoLock
 from ..sleep.right_of_way import RightOfWay
+from .canary import Canary
 from .errors import AgentClosed
 from .spec import Spec
 from .workspace import Workspace
@@ -43,6 +45,11 @@ class Part(ABC):
         if self._closed:
             raise AgentClosed
         return self._space
+
+    @cached_property
+    def _canary(self) -> Canary:
+        """What watches a version that was published just now."""
+        return Canary(self._space, self.spec.exam.canary, self.spec.persona)
 
     @contextmanager
     def _answering(self) -> Iterator[None]:

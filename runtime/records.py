@@ -41,7 +41,9 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer to a question that was not journaled; the fields are those of Reply."""
+    """The answer to a question that was not journaled; the fields are those of Reply. `prompt_tokens` is how
+    many tokens the whole context had.
+    """
 
     answer: str
     abstained: bool
@@ -49,6 +51,7 @@ class Answer:
     adapter: str | None
     tokens: int
     ms: int
+    prompt_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +75,29 @@ class ToldReport:
     withheld: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class CanaryView:
+    """A version being watched since it was published: what it is compared with (None: the bare base), how
+    many answers of its own were seen of how many, how often each sign was seen in them, and in those before.
+    """
+
+    adapter: str
+    previous: str | None
+    since: datetime
+    seen: int
+    turns: int
+    signs: Mapping[str, int]
+    seen_before: int
+    signs_before: Mapping[str, int]
+
+
 @dataclass(frozen=True)
 class Status:
     """What an agent holds now.
 
     `adapter` is the one served, `to_sleep_on` how many turns no night has read yet, `memories` and `nights`
     count by state, `running_night` is one that was cut short and will be finished by the next. `alarms` say
-    that the agent does not learn as it should.
+    that the agent does not learn as it should. `canary` is how the version served is being watched, if it is.
     """
 
     name: str
@@ -93,6 +112,7 @@ class Status:
     running_night: str | None
     alarms: tuple[str, ...]
     warnings: tuple[str, ...]
+    canary: CanaryView | None = None
 
 
 @dataclass(frozen=True)

@@ -114,6 +114,7 @@ class Talking(Part):
             adapter=served_by(completion),
             tokens=len(completion.tokens),
             ms=round(taken.seconds * 1000),
+            prompt_tokens=completion.prompt_tokens,
         )
 
     @cached_property
@@ -131,16 +132,21 @@ class Talking(Part):
             verifiers=[built(declared, means) for declared in self.spec.awake],
             screen=forgetting.screen(self._space),
             search=self._space.recalled,
+            route=self._canary.stack,
         )
 
     def _take(self, turn: WakeTurn) -> WakeAnswer:
         """Take a turn, once those before it are done; a night stands still meanwhile."""
         with self._answering():
-            return self._wake.run(turn)
+            taken = self._wake.run(turn)
+            self._canary.answered(taken.turn_id)
+            return taken
 
     def _resumed(self, call_id: int, approved: bool, turn: WakeTurn) -> WakeAnswer:
         with self._answering():
-            return self._wake.resume(call_id, approved, turn)
+            taken = self._wake.resume(call_id, approved, turn)
+            self._canary.answered(taken.turn_id)
+            return taken
 
     def _streaming(self, take: Callable[[WakeTurn], WakeAnswer], turn: WakeTurn) -> ReplyStream:
         """A turn taken in a thread of its own, watched through the stream."""

@@ -15,6 +15,7 @@ from ..memory.errors import BadInput, BaseWeightsError, UnknownAdapter
 from ..memory.home import cache_path
 from ..memory.hub import SCHEME, downloaded, parse
 from ..memory.journal import Memory, MemoryState
+from .canary import canary_view
 from .nights import barren
 from .records import AdapterView, MemoryView, Status
 from .workspace import Workspace
@@ -23,7 +24,7 @@ from .workspace import Workspace
 def status(space: Workspace) -> Status:
     """What the agent holds. A base that cannot be used is a warning here, not an error."""
     journal, warnings = space.journal, []
-    base, head = None, None
+    base, head, canary = None, None, None
     try:
         base = _base_at_hand(space)
     except BaseWeightsError as error:
@@ -33,6 +34,7 @@ def status(space: Workspace) -> Status:
         served = registry.head()
         head = served.id if served else None
         warnings += registry.warnings
+        canary = canary_view(registry, journal, space.spec.exam.canary)
     else:
         head = _last_published(space)
     sessions = journal.sessions()
@@ -50,6 +52,7 @@ def status(space: Workspace) -> Status:
         running_night=running.id if running else None,
         alarms=tuple(filter(None, [barren(journal.nights(), space.spec.sleep.filter.alarm_nights)])),
         warnings=tuple(warnings),
+        canary=canary,
     )
 
 

@@ -52,10 +52,12 @@ def log(
     """List every adapter that was served, and when."""
     with Output(json) as out, Setup.of(context, home, spec).workspace(read_only=True) as space:
         entries = space.shelf.log()
-        rows = [(f"{e.at:%Y-%m-%d %H:%M:%S}", e.action, e.adapter or "base") for e in reversed(entries)]
+        rows = [
+            (f"{e.at:%Y-%m-%d %H:%M:%S}", e.action, e.adapter or "base", e.note) for e in reversed(entries)
+        ]
         out.result(
             {"log": entries},
-            lambda: table(["at (UTC)", "action", "adapter"], rows) if rows else print("No nights yet."),
+            lambda: table(["at (UTC)", "action", "adapter", ""], rows) if rows else print("No nights yet."),
         )
 
 
@@ -163,6 +165,7 @@ def _print_status(held: Status) -> None:
             ("home", held.home),
             ("base", held.base["name"] if held.base else None),
             ("adapter", held.adapter or "none yet: the bare base answers"),
+            ("canary", _canary_line(held)),
             ("sessions", held.sessions),
             ("turns", held.turns),
             ("to sleep on", held.to_sleep_on),
@@ -171,6 +174,17 @@ def _print_status(held: Status) -> None:
             ("unfinished", unfinished),
             *(("ALARM", alarm) for alarm in held.alarms),
         ]
+    )
+
+
+def _canary_line(held: Status) -> str | None:
+    if held.canary is None:
+        return None
+    new, before = held.canary.signs, held.canary.signs_before
+    signs = ", ".join(f"{name.replace('_', ' ')} {new[name]} (before {before[name]})" for name in new)
+    return (
+        f"{held.canary.seen} of {held.canary.turns} turns seen, compared with {held.canary.seen_before} of "
+        f"{held.canary.previous or 'the bare base'}: {signs}"
     )
 
 

@@ -101,7 +101,7 @@ def test_tell_then_status_and_ask(cli: Cli, folder: Path) -> None:
     held = cli("status", "--json").document
     assert (held["sessions"], held["turns"], held["to_sleep_on"]) == (2, 6, 3)
     answer = cli("ask", "What is my dog called?", "--json").document
-    assert list(answer) == ["answer", "abstained", "sources", "adapter", "tokens", "ms"]
+    assert list(answer) == ["answer", "abstained", "sources", "adapter", "tokens", "ms", "prompt_tokens"]
     assert (answer["sources"][0], answer["adapter"]) == (1, None)
     assert cli("ask", "What is my dog called?", "--tiers", "weights", "--json").document["sources"] == []
     assert cli("status", "--json").document["turns"] == 6, "ask is not journaled"

@@ -1,0 +1,177 @@
+"""The canary by day: which version answers a turn, what was seen of it, and whether it is kept.
+
+Promise: all of it follows from the journal and the registry's log, so that a kill loses nothing; every step
+is in that log. How answers are compared stands in `sleep/canary.py`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import takewhile
+
+from ..graphs.evidence import unpack
+from ..memory.adapters import BARE_BASE, LogEntry, Registry
+from ..memory.engine import Message, Mount
+from ..memory.errors import AdapterError, EngineError
+from ..memory.journal import Journal, Judgement, Turn
+from ..sleep.canary import SIGNS, Signs, answers_new, ruled, signs_of
+from ..sleep.settings import CanarySettings
+from .records import CanaryView
+from .workspace import Workspace
+
+JUDGE = "canary"
+"""The name under which the journal keeps that an answer was found strange."""
+_SCORED_CHARS = 600
+
+
+class Canary:
+    """Watches the version that HEAD names, where the log says that it is watched."""
+
+    def __init__(self, space: Workspace, settings: CanarySettings, persona: str) -> None:
+        self._space, self._settings, self._persona = space, settings, persona
+
+    def stack(self, turn_id: int) -> Sequence[Mount] | None:
+        """The adapters that answer the user's turn of that id; None for those mounted."""
+        if self._settings.share >= 1 or not self._settings.turns:
+            return None
+        watched = self._space.registry.watched()
+        if watched is None or answers_new(_id(watched), turn_id, self._settings.share):
+            return None
+        return self._before(watched)
+
+    def answered(self, turn_id: int | None) -> None:
+        """Look at an answer that was just journaled, and keep or roll back the version if that is decided."""
+        if turn_id is None or not self._settings.turns or not self._space.home.adapters_path.exists():
+            return
+        registry = self._space.registry
+        watched = registry.watched()
+        if watched is None:
+            return
+        self._look(watched, self._space.journal.turn(turn_id))
+        new, before = seen(self._space.journal, watched, self._settings)
+        found = ruled(new, before, self._settings)
+        if found.ruling == "promote":
+            registry.promote(found.reason)
+        elif found.ruling == "rollback":
+            self._roll_back(watched, found.reason)
+
+    def _roll_back(self, watched: LogEntry, reason: str) -> None:
+        space = self._space
+        try:
+            target = space.registry.rollback(watched.previous or BARE_BASE, reason)
+        except AdapterError:  # the one before may not serve any more
+            target = space.registry.rollback(None, reason)
+        space.mount_head(space.engine)
+        now = f"version {target.id}" if target else "the bare base"
+        space.warnings.append(f"Version {watched.adapter} was rolled back ({reason}); {now} answers.")
+
+    def _before(self, watched: LogEntry) -> Sequence[Mount] | None:
+        """What the version before is served with; None when it may not serve."""
+        if watched.previous is None:
+            return ()
+        try:
+            return (self._space.registry.mount(watched.previous),)
+        except AdapterError:
+            return None
+
+    def _look(self, watched: LogEntry, turn: Turn) -> None:
+        """Journals how strange the version before finds the new one's answer, where it is strange."""
+        if turn.reply_to is None or not _is_new(watched, turn, self._settings.share):
+            return
+        nats = self._nats(watched, turn)
+        if nats is not None and not nats <= self._settings.strange_nats:
+            words = f"the version before finds it unlikely: {nats:.1f} nats a token"
+            self._space.journal.add_judgements([Judgement(turn.id, None, JUDGE, "failed", words, 0.0)])
+
+    def _nats(self, watched: LogEntry, turn: Turn) -> float | None:
+        """Mean negative log-probability of the answer's beginning, by the version before; None if unknown."""
+        stack, said = self._before(watched), turn.content[:_SCORED_CHARS]
+        if stack is None or not said.strip() or turn.reply_to is None:
+            return None
+        asked = self._space.journal.turn(turn.reply_to).content[-4 * _SCORED_CHARS :]
+        messages = [Message("system", self._persona), Message("user", asked)]
+        try:
+            scores = self._space.engine.score(messages, said, adapters=stack)
+        except EngineError:
+            return None
+        return -math.fsum(scores) / len(scores) if scores else None
+
+
+def seen(journal: Journal, watched: LogEntry, settings: CanarySettings) -> tuple[list[Signs], list[Signs]]:
+    """What was seen of the new version's answers since it is watched, and of the answers before: those the
+    version before gave meanwhile, and the last ones from before.
+    """
+    since = journal.answers(watched.at)
+    new = [turn for turn in since if _is_new(watched, turn, settings.share)][: settings.turns]
+    old = [turn for turn in since if not _is_new(watched, turn, settings.share)]
+    missing = settings.turns_before - len(old)
+    if missing > 0:
+        old = [*journal.answers(watched.at, before=True, limit=missing), *old]
+    return (
+        [_signs(journal, turn, None, settings) for turn in new],
+        [_signs(journal, turn, _own_nats(turn), settings) for turn in old[-settings.turns_before :]]
+        if settings.turns_before
+        else [],
+    )
+
+
+def canary_view(registry: Registry, journal: Journal, settings: CanarySettings) -> CanaryView | None:
+    """How the version served is being watched; None when it is not."""
+    watched = registry.watched()
+    if watched is None or not settings.turns:
+        return None
+    new, before = seen(journal, watched, settings)
+    return CanaryView(
+        adapter=_id(watched),
+        previous=watched.previous,
+        since=watched.at,
+        seen=len(new),
+        turns=settings.turns,
+        signs=_counts(new),
+        seen_before=len(before),
+        signs_before=_counts(before),
+    )
+
+
+def _counts(signs: Sequence[Signs]) -> dict[str, int]:
+    return {name: sum(getattr(each, name) for each in signs) for name in SIGNS}
+
+
+def _id(watched: LogEntry) -> str:
+    assert watched.adapter is not None  # the bare base is never watched
+    return watched.adapter
+
+
+def _is_new(watched: LogEntry, turn: Turn, share: float) -> bool:
+    return turn.reply_to is not None and answers_new(_id(watched), turn.reply_to, share)
+
+
+def _signs(journal: Journal, turn: Turn, nats: float | None, settings: CanarySettings) -> Signs:
+    """What one answer shows. That the new version's was strange is in the journal."""
+    judged = journal.judgements(turn.id)
+    failed = any(each.outcome == "failed" and each.verifier != JUDGE for each in judged)
+    signs = signs_of(
+        turn.content, failed=failed, tool_error=_tool_failed(journal, turn), nats=nats, settings=settings
+    )
+    if any(each.verifier == JUDGE and each.outcome == "failed" for each in judged):
+        signs = Signs(signs.failed, signs.abstained, signs.refused, signs.tool_error, strange=True)
+    return signs
+
+
+def _tool_failed(journal: Journal, turn: Turn) -> bool:
+    """Whether a call made for this answer failed or was lost."""
+    said = takewhile(lambda each: each.id < turn.id, journal.turns(turn.session_id))
+    calls = [t.id for t in said if t.role == "tool" and t.reply_to == turn.reply_to]
+    return any(call.state in ("failed", "lost") for id in calls for call in journal.tool_calls(id))
+
+
+def _own_nats(turn: Turn) -> float | None:
+    """How unlikely an answer was to the version that gave it."""
+    if turn.evidence is None:
+        return None
+    try:
+        tokens = unpack(turn.evidence)
+    except ValueError:
+        return None
+    return -math.fsum(token.logprob for token in tokens) / len(tokens) if tokens else None

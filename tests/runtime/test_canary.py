@@ -1,0 +1,221 @@
+"""The canary, through an agent: who answers, what is seen, what becomes of a version, and that a kill loses
+nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from adapter_builds import build_folder, exam_of, unsaved
+from scripted_engine import BASE, ScriptedEngine
+
+from dormouse.memory.engine import Message, Mount
+from dormouse.memory.errors import EngineError
+from dormouse.runtime.agent import Agent
+from dormouse.runtime.spec import Spec
+from dormouse.runtime.views import status
+from dormouse.sleep.canary import answers_new
+
+Say = Callable[..., Agent]
+
+
+class Judging(ScriptedEngine):
+    """Finds what holds "zxq" very unlikely."""
+
+    fails = False
+
+    def score(
+        self, messages: Sequence[Message], answer: str, *, adapters: Sequence[Mount] | None = None
+    ) -> tuple[float, ...]:
+        if self.fails:
+            raise EngineError("no scores today")
+        self.scored = [*getattr(self, "scored", []), (answer, tuple(adapters or ()))]
+        return (-9.0 if "zxq" in answer else -1.0,) * self.count(answer)
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[Say]:
+    agents: list[Agent] = []
+
+    def make(bad: bool = False, **canary: Any) -> Agent:
+        for earlier in agents:
+            earlier.close()
+        engine = Judging()
+
+        def say(messages: Sequence[Message]) -> str:
+            stack = engine.asked[-1].adapters
+            mounted = engine.mounted if stack is None else stack
+            return "zxq zxq zxq" if bad and mounted else f"I heard {messages[-1].content}"
+
+        engine.script = say
+        spec = Spec.model_validate({"exam": {"canary": canary}, "memory": {"recall": {"enabled": False}}})
+        agents.append(Agent(spec, home=tmp_path / "home", engine=engine, base=BASE))
+        return agents[-1]
+
+    yield make
+    for agent in agents:
+        agent.close()
+
+
+def publish(agent: Agent, name: str = "one") -> str:
+    """As the night's stages do, past the exam."""
+    registry = agent.space.registry
+    id = registry.add(build_folder(agent.home.path.parent / f"build-{name}", name), unsaved()).id
+    registry.record_exam(id, exam_of(id))
+    registry.publish(id)
+    registry.watch(id)
+    agent.space.mount_head(agent.space.engine)
+    return id
+
+
+def actions(agent: Agent) -> list[str]:
+    return [entry.action for entry in agent.space.registry.log()]
+
+
+def test_a_bad_version_is_rolled_back_within_the_declared_turns(opened: Say) -> None:
+    agent = opened(bad=True, turns=12)
+    for n in range(12):
+        agent.chat(f"before {n}")
+    bad = publish(agent)
+    replies = [agent.chat(f"turn {n}") for n in range(12)]
+    served = [reply.adapter for reply in replies]
+    assert served[0] == bad
+    assert served.count(bad) < 12
+    assert served[-1] is None
+    assert replies[-1].text == "I heard turn 11"
+    assert actions(agent) == ["publish", "canary", "rollback"]
+    entry = agent.space.registry.log()[-1]
+    assert entry.note.startswith("empty or strange: 4 of 4 answers")
+    assert any("was rolled back" in warning for warning in agent.warnings)
+    assert agent.space.registry.head() is None
+
+
+def test_without_anything_before_it_is_still_rolled_back_in_time(opened: Say) -> None:
+    agent = opened(bad=True, turns=6)
+    bad = publish(agent)
+    served = [agent.chat(f"turn {n}").adapter for n in range(8)]
+    assert served.count(bad) <= 6
+    assert served[-1] is None
+
+
+def test_a_good_version_is_kept_and_looked_at_no_more(opened: Say) -> None:
+    agent = opened(turns=5)
+    agent.chat("before")
+    good = publish(agent)
+    assert [agent.chat(f"turn {n}").adapter for n in range(7)] == [good] * 7
+    assert actions(agent) == ["publish", "canary", "promote"]
+    engine = agent.space.engine
+    assert isinstance(engine, Judging)
+    assert len(engine.scored) == 5
+    assert all(stack == () for _, stack in engine.scored)  # by the version before: the bare base
+
+
+def test_questions_that_are_not_journaled_are_answered_by_the_new_version_and_not_counted(
+    opened: Say,
+) -> None:
+    agent = opened(turns=4, share=0.01)
+    new = publish(agent)
+    assert {agent.ask(f"question {n}", "weights").adapter for n in range(10)} == {new}
+    assert actions(agent) == ["publish", "canary"]
+
+
+def test_with_a_share_the_version_before_answers_the_rest_and_is_what_it_is_compared_with(
+    opened: Say,
+) -> None:
+    agent = opened(turns=8, share=0.5, turns_before=40)
+    new = publish(agent)
+    replies = [agent.chat(f"turn {n}") for n in range(12)]
+    turns = agent.space.journal.turns(replies[0].session)
+    for heard, said in zip(turns[::2], turns[1::2], strict=True):
+        if agent.space.registry.watched():
+            assert said.adapter == (new if answers_new(new, heard.id, 0.5) else None)
+    assert {reply.adapter for reply in replies} == {new, None}
+
+
+def test_status_and_log_tell_of_it(opened: Say) -> None:
+    agent = opened(turns=8)
+    agent.chat("before")
+    new = publish(agent)
+    agent.chat("after")
+    view = status(agent.space).canary
+    assert view is not None
+    assert (view.adapter, view.previous, view.seen, view.turns, view.seen_before) == (new, None, 1, 8, 1)
+    assert set(view.signs.values()) == {0}
+
+
+def test_another_process_goes_on_with_it(opened: Say) -> None:
+    agent = opened(bad=True, turns=6)
+    publish(agent)
+    for n in range(4):
+        agent.chat(f"turn {n}")
+    again = opened(bad=True, turns=6)
+    for n in range(3):
+        again.chat(f"turn {n}")
+    assert actions(again) == ["publish", "canary", "rollback"]
+    judged = [
+        j for s in again.sessions() for t in again.turns(s.id) for j in again.space.journal.judgements(t.id)
+    ]
+    assert {(j.verifier, j.outcome) for j in judged} == {("canary", "failed")}
+
+
+def test_without_a_canary_nothing_is_watched(opened: Say) -> None:
+    agent = opened(bad=True, turns=0)
+    publish(agent)
+    assert {agent.chat(f"turn {n}").text for n in range(6)} == {"zxq zxq zxq"}
+    assert status(agent.space).canary is None
+
+
+def test_an_engine_that_cannot_score_leaves_the_turn_alone(opened: Say) -> None:
+    agent = opened(turns=4)
+    engine = agent.space.engine
+    assert isinstance(engine, Judging)
+    engine.fails = True
+    publish(agent)
+    assert [agent.chat(f"turn {n}").text for n in range(4)][-1] == "I heard turn 3"
+    assert actions(agent)[-1] == "promote"
+
+
+@pytest.mark.slow
+def test_random_weights_forced_past_the_exam_are_rolled_back(tmp_path: Path) -> None:
+    """The embedded model; an adapter with the role adapter's shapes and random numbers."""
+    from safetensors.numpy import load_file, save_file
+
+    from dormouse.memory.gguf_file import read_header
+    from dormouse.sleep.export import geometry_of, write_adapter
+    from dormouse.sleep.roles import role_folder
+
+    random = np.random.default_rng(1)
+    spec = Spec.model_validate({"memory": {"context": {"max_answer_tokens": 24}}})
+    with Agent(spec, home=tmp_path / "home") as agent:
+        base = agent.space.base
+        folder = role_folder(base)
+        assert folder is not None
+        shapes = load_file(str(folder / "adapter_model.safetensors"))
+        noise = {name: random.normal(0, 0.08, t.shape).astype(np.float32) for name, t in shapes.items()}
+        build = tmp_path / "build"
+        (build / "peft").mkdir(parents=True)
+        save_file(noise, str(build / "peft" / "adapter_model.safetensors"))
+        config = (folder / "adapter_config.json").read_text()
+        (build / "peft" / "adapter_config.json").write_text(config)
+        geometry = geometry_of(read_header(base.path, base.source).metadata)
+        write_adapter(noise, geometry, json.loads(config)["lora_alpha"], build / "adapter.gguf")
+        talk = [
+            f"My {thing} is in the {place}." for thing in ("cat", "hat", "key") for place in ("car", "hall")
+        ]
+        for said in talk:
+            agent.chat(said)
+        registry = agent.space.registry
+        id = registry.add(build, unsaved(base_sha256=base.sha256)).id
+        registry.record_exam(id, exam_of(id))
+        registry.publish(id)
+        registry.watch(id)
+        agent.space.mount_head(agent.space.engine)
+        served = [agent.chat(said).adapter for said in talk * 2]
+        assert served[0] == id
+        assert served[-1] is None
+        assert [entry.action for entry in registry.log()] == ["publish", "canary", "rollback"]
