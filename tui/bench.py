@@ -247,6 +247,89 @@ def traces(
         _shown(output, bench_traces(Setup.of(context, None, spec).spec(), rounds, note), out)
 
 
+@group.command()
+def nights(
+    context: typer.Context,
+    nights: Annotated[int, typer.Option("--nights", metavar="N", min=1, help="How many nights.")] = 30,
+    facts: Annotated[int, typer.Option("--facts", metavar="N", min=1, help="Facts told before each.")] = 6,
+    seeds: Annotated[str, typer.Option("--seeds", metavar="A,B,C", help="A life for each of these.")] = "0",
+    out: OutOption = None,
+    spec: SpecOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Sleep many nights in a row, and see what is left of each.
+
+    All facts told so far are asked for after every night; so is what was never told, and general questions.
+    """
+    from ..runtime.bench.nights import bench_nights
+
+    with Output(json) as output:
+        setup, numbers = Setup.of(context, None, spec), _seeds(seeds)
+        _make(out)
+        _shown(output, bench_nights(setup.spec(), nights, facts, numbers, note), out)
+
+
+@group.command()
+def memory(
+    context: typer.Context,
+    personas: Annotated[
+        int, typer.Option("--personas", metavar="N", min=1, help="How many people to tell about themselves.")
+    ] = 3,
+    seeds: Annotated[str, typer.Option("--seeds", metavar="A,B,C", help="A night for each of these.")] = "0",
+    split: Annotated[
+        Literal["test", "dev"],
+        typer.Option("--split", help="Whom: those that judge, or those for choosing settings."),
+    ] = "test",
+    out: OutOption = None,
+    spec: SpecOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Ask the same with all told in the prompt, with retrieval, with the weights, with both, and bare.
+
+    Recall, honesty, told values given for what was never told, old skills, tokens and seconds of an answer.
+    """
+    from ..runtime.bench.memory import bench_memory
+    from ..runtime.bench.personas import personas as chosen
+
+    with Output(json) as output:
+        setup, numbers = Setup.of(context, None, spec), _seeds(seeds)
+        _make(out)
+        _shown(output, bench_memory(setup.spec(), chosen(split, personas), numbers, note), out)
+
+
+@group.command()
+def frontier(
+    context: typer.Context,
+    vary: Annotated[
+        str,
+        typer.Option("--vary", metavar="A,B,C", help="Settings to change, one at a time."),
+    ] = "negatives,neighbours,anchors,phrasings,rank,alpha,beta",
+    personas: Annotated[
+        int, typer.Option("--personas", metavar="N", min=1, help="How many people to tell about themselves.")
+    ] = 2,
+    seeds: Annotated[str, typer.Option("--seeds", metavar="A,B,C", help="Nights for each of these.")] = "0",
+    split: Annotated[
+        Literal["test", "dev"],
+        typer.Option("--split", help="Whom: those for choosing settings, or those that judge."),
+    ] = "dev",
+    out: OutOption = None,
+    spec: SpecOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Change one setting of the night at a time, and see what it buys and costs.
+
+    Two nights for each value and person; hours for all of them.
+    """
+    from ..runtime.bench.frontier import bench_frontier
+    from ..runtime.bench.personas import personas as chosen
+
+    with Output(json) as output:
+        setup, numbers = Setup.of(context, None, spec), _seeds(seeds)
+        knobs = [part.strip() for part in vary.split(",")]
+        _make(out)
+        _shown(output, bench_frontier(setup.spec(), knobs, chosen(split, personas), numbers, note), out)
+
+
 def register(app: typer.Typer) -> None:
     """Add this file's commands."""
     app.add_typer(group, name="bench")

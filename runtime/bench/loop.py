@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
@@ -78,7 +78,9 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class NightRun:
-    """One night as the caller saw it: `wall_s` seconds in all, `stages_s` by stage."""
+    """One night as the caller saw it: `wall_s` seconds in all, `stages_s` by stage; `drift` is how many times
+    the base's perplexity its adapter has, on general text and on chat.
+    """
 
     status: str
     reasons: tuple[str, ...]
@@ -88,6 +90,7 @@ class NightRun:
     train_tokens_per_s: float
     memories: int
     rejected: tuple[dict[str, str], ...]
+    drift: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +216,7 @@ def sleep(agent: Agent) -> NightRun:
         train_tokens_per_s=report.train_tokens_per_s,
         memories=len(report.memories),
         rejected=tuple(report.rejected),
+        drift={kind: found["ratio"] for kind, found in (report.exam or {}).get("drift", {}).items()},
     )
 
 

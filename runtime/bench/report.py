@@ -19,6 +19,7 @@ from ...memory.doctor import inspect
 from ...memory.durable import storage_faults, write_atomic
 from ...memory.home import cache_path
 from ..spec import Spec
+from .plot import write_plot
 
 Say = Callable[[str], None]
 """Told in a sentence how far a benchmark is."""
@@ -64,7 +65,7 @@ class Target:
 
 @dataclass(frozen=True)
 class BenchReport:
-    """One run of a benchmark. `runs` are its parts, one by one, as JSON objects."""
+    """One run of a benchmark. `runs` are its parts, one by one, as JSON objects; `plots` are SVG by name."""
 
     bench: str
     machine: Mapping[str, Any]
@@ -76,6 +77,7 @@ class BenchReport:
     figures: Mapping[str, Spread]
     targets: tuple[Target, ...]
     runs: tuple[Mapping[str, Any], ...] = field(default=())
+    plots: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
@@ -141,7 +143,11 @@ def make_folder(folder: Path) -> None:
 
 
 def write_report(report: BenchReport, folder: Path) -> Path:
-    """Writes `<bench>.json` into `folder`. Raises HomeError when the disk refuses."""
+    """Writes `<bench>.json`, and its plots as SVG, into `folder`; returns the JSON's path. Raises HomeError
+    when the disk refuses.
+    """
+    for name, svg in report.plots.items():
+        write_plot(svg, folder / f"{name}.svg")
     path = folder / f"{report.bench}.json"
     with storage_faults(folder):
         write_atomic(path, (json.dumps(report.as_json(), indent=2, ensure_ascii=False) + "\n").encode())
@@ -157,6 +163,7 @@ def gathered(
     figures: Mapping[str, Spread],
     targets: Iterable[Target],
     runs: Iterable[Mapping[str, Any]],
+    plots: Mapping[str, str] | None = None,
 ) -> BenchReport:
     """The report of a benchmark that has ended."""
     settings = spec.model_dump(mode="json")
@@ -171,4 +178,5 @@ def gathered(
         figures,
         tuple(targets),
         tuple(runs),
+        dict(plots or {}),
     )
