@@ -300,13 +300,17 @@ class ExamSettings(_Settings):
         default=0.7, ge=0, le=1, description="Share of the base's right answers to be kept."
     )
     min_tool: float = Field(
-        default=0.6, ge=0, le=1, description="Share of the base's right tool calls to be kept."
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Share of the base's right decisions on a tool to be kept; 0 only reports it, since the "
+        "embedded base is right about few.",
     )
     max_general_drift: float = Field(
-        default=0.5, ge=0, description="How much perplexity on general text may rise, as a share."
+        default=0.1, ge=0, description="How much perplexity on general text may rise, as a share."
     )
     max_chat_drift: float = Field(
-        default=0.5, ge=0, description="How much perplexity on plain chat may rise, as a share."
+        default=0.15, ge=0, description="How much perplexity on plain chat may rise, as a share."
     )
     canary: CanarySettings = Field(
         default_factory=CanarySettings, description="How it is watched once it is published."
