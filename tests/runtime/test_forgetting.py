@@ -20,6 +20,7 @@ from dormouse.runtime.erasure import traces
 from dormouse.runtime.receipts import read_receipts
 from dormouse.runtime.spec import Spec
 from dormouse.sleep import consolidate, worker
+from dormouse.sleep.buffer import read_buffer
 from dormouse.sleep.filter import REMOVED
 from dormouse.sleep.settings import ExamSettings
 
@@ -89,6 +90,33 @@ def memory_of(agent: Agent, value: str) -> str:
 
 def holding(agent: Agent, word: str) -> list[str]:
     return traces(agent._space.home, [word])[1]
+
+
+def replayed(agent: Agent) -> tuple[set[str], set[str]]:
+    """The memories the replay buffer serves, and the versions whose distributions it holds."""
+    space = agent._space
+    rows = read_buffer(space.home.replay_path, space.base.sha256).rows
+    return {row.memory for row in rows if row.memory}, {row.adapter for row in rows if row.top}
+
+
+def test_the_replay_buffer_forgets_the_words_at_once_and_the_distributions_with_the_weights(
+    opened: Open,
+) -> None:
+    agent = opened()
+    first, second = two_nights(agent)
+    vex, tromso = memory_of(agent, "Vex"), memory_of(agent, "Tromso")
+    assert replayed(agent) == ({vex, tromso}, {first, second})
+    agent.forget(vex)
+    assert replayed(agent)[0] == {tromso}
+    night = agent.sleep()
+    assert replayed(agent) == ({tromso}, {night.adapter})
+
+
+def test_where_nothing_is_trained_anew_the_buffer_loses_the_distributions_too(opened: Open) -> None:
+    agent = opened()
+    first, _ = two_nights(agent)
+    agent.forget(memory_of(agent, "Tromso"), now=True)
+    assert replayed(agent) == ({memory_of(agent, "Vex")}, {first})
 
 
 def test_what_was_learnt_last_is_forgotten_at_once(opened: Open) -> None:
