@@ -338,7 +338,8 @@ def test_a_night_that_fails_at_every_stage_is_finished_stage_by_stage(
         assert report.status == "published"
         assert states(context.journal) == {"Vex": "consolidated", "Tromso": "consolidated"}
         assert [n.state for n in context.journal.nights()] == ["published"]
-        assert len(context.registry.adapters()) == len(context.registry.log()) == 1
+        assert len(context.registry.adapters()) == 1
+        assert [entry.action for entry in context.registry.log()] == ["publish", "canary"]
         assert len(context.journal.exam_answers(report.night)) == 5
         assert context.journal.unharvested() == []
         assert len(train_here) == 1  # what is trained is not trained again
@@ -418,21 +419,24 @@ def test_a_night_stores_what_its_model_says_and_the_next_trains_on_it(
 
 
 def test_what_the_model_stores_is_what_it_says(night: Open, train_here: list[Path]) -> None:
-    """Against the wake engine with the adapter mounted, up to the adapter's own precision."""
+    """Against the wake engine: nearer to what it says with the adapter than without, up to bf16's noise."""
     with night() as context:
         tell(context.journal, *TALK)
         report = run_night(context)
-        row = read_buffer(context.home.replay_path, context.base.sha256).rows[0]
-        asked = [Message("system", context.persona), Message("user", row.question)]
-        prompt = context.engine.render_tokens(asked)
         stack = (context.registry.mount(report.adapter or ""),)
-        logits = context.engine.logits([*prompt, *row.ids], adapters=stack).astype(np.float64)
-        rows = logits[len(prompt) - 1 : -1]
-        logprobs = rows - np.log(np.exp(rows - rows.max(1, keepdims=True)).sum(1, keepdims=True))
-        logprobs -= rows.max(1, keepdims=True)
-        for place, said in zip(row.top, logprobs, strict=True):
-            for token, value in place:
-                assert value == pytest.approx(said[token], abs=0.2)  # bf16 against f32
+        off: dict[bool, list[float]] = {True: [], False: []}
+        for row in read_buffer(context.home.replay_path, context.base.sha256).rows:
+            asked = [Message("system", context.persona), Message("user", row.question)]
+            prompt = context.engine.render_tokens(asked)
+            for mounted in (True, False):
+                ids = [*prompt, *row.ids]
+                logits = context.engine.logits(ids, adapters=stack if mounted else ()).astype(np.float64)
+                rows = logits[len(prompt) - 1 : -1]
+                said = rows - np.log(np.exp(rows).sum(axis=1, keepdims=True))
+                for place, known in zip(row.top, said, strict=True):
+                    off[mounted] += [abs(value - known[token]) for token, value in place]
+        assert np.mean(off[True]) < 0.15
+        assert np.mean(off[True]) < np.mean(off[False])
 
 
 def test_a_night_that_is_rejected_leaves_the_buffer(night: Open, train_here: list[Path]) -> None:
