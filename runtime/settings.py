@@ -136,6 +136,18 @@ class ToolSettings(BaseModel):
     )
 
 
+class ChatSettings(BaseModel):
+    """The full-screen chat."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    theme: str = Field(
+        default="dusk",
+        min_length=1,
+        description="How it looks: dusk, dawn, plain (without colour), or another that /theme lists.",
+    )
+
+
 class DaemonSettings(BaseModel):
     """The daemon: what it keeps in memory, and what it raises an alarm for."""
 

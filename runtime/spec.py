@@ -20,7 +20,7 @@ from ..verifiers.settings import SandboxName, SandboxSettings, VerifySettings
 from .declared import read_declared
 from .errors import UnreadableInput
 from .server.settings import ServeSettings
-from .settings import DaemonSettings, ToolEntry, ToolName, ToolSettings
+from .settings import ChatSettings, DaemonSettings, ToolEntry, ToolName, ToolSettings
 
 Declared = str | dict[str, Any]
 
@@ -114,6 +114,7 @@ class Spec(BaseModel):
     exam: ExamSettings = Field(
         default_factory=ExamSettings, description="What a new adapter must pass before it is served."
     )
+    chat: ChatSettings = Field(default_factory=ChatSettings, description="How the full-screen chat looks.")
     daemon: DaemonSettings = Field(default_factory=DaemonSettings, description="How the daemon keeps house.")
 
     serve: ServeSettings = Field(

@@ -14,15 +14,21 @@ from .output import Output, notes
 def chat(
     context: typer.Context,
     plain: Annotated[
-        bool, typer.Option("--plain", help="A plain streaming prompt, which is the only kind so far.")
+        bool, typer.Option("--plain", help="A plain streaming prompt, for pipes and simple terminals.")
     ] = False,
     home: HomeOption = None,
     spec: SpecOption = None,
 ) -> None:
     """Chat. Every turn is journaled; /help in there lists what else can be done."""
+    setup = Setup.of(context, home, spec)
+    if not plain:
+        from .full_chat import full_chat
+
+        full_chat(setup)
+        return
     from .plain_chat import PlainChat
 
-    with Setup.of(context, home, spec).agent() as agent:
+    with setup.agent() as agent:
         code = PlainChat(agent).run()
     raise typer.Exit(code)
 

@@ -1,0 +1,90 @@
+"""The application on a stage: run without a terminal, over a staged agent, and driven by keys and mouse."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+from staged_agent import StagedAgent
+from textual.pilot import Pilot
+from textual.widget import Widget
+
+from dormouse.tui.app.app import DormouseApp
+
+SMALL, LARGE = (80, 24), (200, 60)
+SIZES = [SMALL, LARGE]
+PATIENCE_S = 10.0
+
+Play = Callable[["Stage"], Coroutine[Any, Any, None]]
+
+
+class Stage:
+    """One run of the application."""
+
+    def __init__(self, app: DormouseApp, agent: StagedAgent, pilot: Pilot[None]) -> None:
+        self.app, self.agent, self.pilot = app, agent, pilot
+
+    async def until(self, holds: Callable[[], object]) -> None:
+        """Wait for it, and for the picture to stand still."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not holds():
+            assert time.monotonic() < deadline, "it did not come"
+            await self.pilot.pause(0.02)
+        await self.pilot.pause()
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+        await self.pilot.pause()
+
+    async def write(self, text: str) -> None:
+        """Type it, key by key."""
+        names = {" ": "space", "\n": "ctrl+j", "/": "slash"}
+        await self.press(*(names.get(character, character) for character in text))
+
+    async def say(self, text: str) -> None:
+        """Type it, send it, and wait until it was answered."""
+        await self.write(text)
+        before = len(self.said("stream"))
+        await self.press("enter")
+        await self.until(lambda: len(self.said("stream")) > before and self.app.screen.run is None)  # type: ignore[attr-defined]
+
+    async def click(self, target: str | type[Widget], **where: Any) -> None:
+        assert await self.pilot.click(target, **where), f"{target} is not where it can be clicked"
+        await self.pilot.pause()
+
+    def said(self, what: str) -> list[tuple[Any, ...]]:
+        """What was asked of the agent, of one kind."""
+        return [done for done in self.agent.done if done[0] == what]
+
+    def shown(self, selector: str = "Screen") -> str:
+        """What can be read there, line by line."""
+        region = self.app.screen.query_one(selector).region if selector != "Screen" else None
+        strips = self.app.screen._compositor.render_strips()
+        if region is None:
+            return "\n".join(strip.text for strip in strips)
+        rows = strips[region.y : region.bottom]
+        return "\n".join(strip.crop(region.x, region.right).text for strip in rows)
+
+
+@asynccontextmanager
+async def staged(agent: StagedAgent | None = None, size: tuple[int, int] = SMALL) -> AsyncIterator[Stage]:
+    """The application, with its agent open and looked at."""
+    agent = agent or StagedAgent()
+    app = DormouseApp(lambda: agent)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        stage = Stage(app, agent, pilot)
+        await stage.until(lambda: app.outlook is not None)
+        yield stage
+
+
+def play(act: Play, agent: StagedAgent | None = None, size: tuple[int, int] = SMALL) -> None:
+    """Run it to its end."""
+
+    async def run() -> None:
+        async with staged(agent, size) as stage:
+            await act(stage)
+
+    asyncio.run(run())

@@ -1,0 +1,339 @@
+"""The chat screen, driven by keys and by the mouse, small and large."""
+
+from __future__ import annotations
+
+import pytest
+from screen_stage import LARGE, SIZES, SMALL, Stage, play
+from staged_agent import StagedAgent
+from textual import events
+from textual.widgets import OptionList
+
+from dormouse.tui.app.asking import AskText, Confirm, Reading
+from dormouse.tui.app.chat import calls
+from dormouse.tui.app.chat.calls import UNHEARD_S, Approval, CallFold
+from dormouse.tui.app.chat.prompt import Prompt
+from dormouse.tui.app.chat.screen import ChatScreen
+from dormouse.tui.app.chat.turns import AnswerTurn, UserTurn
+
+
+def chat(stage: Stage) -> ChatScreen:
+    assert isinstance(stage.app.screen, ChatScreen)
+    return stage.app.screen
+
+
+def prompt(stage: Stage) -> Prompt:
+    return stage.app.screen.query_one(Prompt)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_what_is_said_is_answered_with_its_words_verdicts_and_origin(size: tuple[int, int]) -> None:
+    async def act(stage: Stage) -> None:
+        await stage.say("What is my dog called?")
+        seen = stage.shown("#conversation")
+        for words in (
+            "What is my dog called?",
+            "Biscotti",
+            "support: passed",
+            "adapter 54a22f5e",
+            "2 earlier",
+        ):
+            assert words in seen
+        assert "**" not in seen, "Markdown is drawn, not spelled"
+        assert stage.said("stream") == [("stream", "What is my dog called?", "s4", 0)]
+        assert prompt(stage).text == ""
+
+    play(act, size=size)
+
+
+def test_an_answer_comes_word_by_word_and_escape_stops_it() -> None:
+    agent = StagedAgent(word_s=0.05, answer="one two three " * 30)
+
+    async def act(stage: Stage) -> None:
+        await stage.write("go on")
+        await stage.press("enter")
+        await stage.until(lambda: "one two three" in stage.shown("#conversation"))
+        assert chat(stage).run is not None
+        await stage.write("typed meanwhile")
+        await stage.press("escape")
+        await stage.until(lambda: chat(stage).run is None)
+        assert "■ stopped" in stage.shown("#conversation")
+        assert prompt(stage).text == "typed meanwhile"
+
+    play(act, agent)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("by", ["key", "mouse"])
+@pytest.mark.parametrize("yes", [True, False])
+def test_a_call_is_asked_about_and_folded(size: tuple[int, int], by: str, yes: bool) -> None:
+    async def act(stage: Stage) -> None:
+        await stage.write("How much is it?")
+        await stage.press("enter")
+        await stage.until(lambda: stage.app.screen.query(Approval))
+        await stage.pilot.pause(2 * UNHEARD_S)
+        assert "May it call calculator?" in stage.shown("Approval")
+        if by == "key":
+            await stage.press("y" if yes else "n")
+        else:
+            await stage.click("Approval #yes" if yes else "Approval #no")
+        await stage.until(lambda: chat(stage).run is None)
+        assert stage.said("approved") == [("approved", yes)]
+        assert not stage.app.screen.query(Approval)
+        fold = stage.app.screen.query_one(CallFold)
+        assert fold.collapsed
+        assert ("arithmetic passed" if yes else "refused") in stage.shown("CallFold")
+        if by == "key":
+            fold.query_one("CollapsibleTitle").focus()
+            await stage.press("enter")
+        else:
+            await stage.click("CallFold CollapsibleTitle")
+        await stage.pilot.pause()
+        assert not fold.collapsed
+        assert "gave back" in stage.shown("CallFold")
+
+    play(act, StagedAgent(asks=True), size)
+
+
+def test_stopping_a_turn_that_asks_answers_no() -> None:
+    async def act(stage: Stage) -> None:
+        await stage.write("How much?")
+        await stage.press("enter")
+        await stage.until(lambda: stage.app.screen.query(Approval))
+        await stage.press("escape")
+        await stage.until(lambda: chat(stage).run is None)
+        assert stage.said("approved") == [("approved", False)]
+
+    play(act, StagedAgent(asks=True))
+
+
+def test_what_is_typed_does_not_answer_a_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "UNHEARD_S", 60.0)
+
+    async def act(stage: Stage) -> None:
+        await stage.write("How much?")
+        await stage.press("enter", "y")
+        await stage.until(lambda: stage.app.screen.query(Approval))
+        await stage.press("y")
+        assert stage.said("approved") == []
+
+    play(act, StagedAgent(asks=True))
+
+
+def test_retry_asks_for_another_answer_in_its_place() -> None:
+    async def act(stage: Stage) -> None:
+        await stage.say("hello")
+        await stage.press("f7")
+        await stage.until(lambda: "Otherwise" in stage.shown("#conversation"))
+        await stage.until(lambda: chat(stage).run is None)
+        assert stage.said("take_back") == [("take_back", "s4")]
+        assert [done[3] for done in stage.said("stream")] == [0, 1]
+        assert len(stage.app.screen.query(UserTurn)) == len(stage.app.screen.query(AnswerTurn)) == 1
+
+    play(act)
+
+
+def test_edit_takes_the_last_turn_back_only_when_it_is_said_anew() -> None:
+    async def act(stage: Stage) -> None:
+        await stage.say("hello")
+        await stage.press("f8")
+        assert prompt(stage).text == "hello"
+        await stage.press("escape")
+        assert prompt(stage).text == "" and stage.said("take_back") == []
+        await stage.press("f8")
+        await stage.say(" again")
+        assert stage.said("take_back") == [("take_back", "s4")]
+        assert stage.said("stream")[-1][1] == "hello again"
+        assert len(stage.app.screen.query(UserTurn)) == 1
+
+    play(act)
+
+
+def test_a_refused_turn_is_a_sentence_and_comes_back_to_be_changed() -> None:
+    async def act(stage: Stage) -> None:
+        await stage.write("too long")
+        await stage.press("enter")
+        await stage.until(lambda: "The turn cannot be taken" in stage.shown())
+        await stage.until(lambda: chat(stage).run is None)
+        assert prompt(stage).text == "too long"
+
+    play(act, StagedAgent(refuses="The turn cannot be taken."))
+
+
+def test_the_prompt_takes_lines_history_and_long_pastes() -> None:
+    async def act(stage: Stage) -> None:
+        await stage.say("one\ntwo")
+        assert stage.said("stream")[0][1] == "one\ntwo"
+        await stage.say("three")
+        await stage.write("draft")
+        await stage.press("up")
+        assert prompt(stage).text == "three"
+        await stage.press("up")
+        assert prompt(stage).text == "one\ntwo"
+        await stage.press("down", "down", "down")
+        assert prompt(stage).text == "draft"
+        long = "line\n" * 200
+        prompt(stage).post_message(events.Paste(long))
+        await stage.pilot.pause()
+        assert "[pasted 1: 201 lines, 1000 characters]" in prompt(stage).text
+        await stage.press("enter")
+        await stage.until(lambda: len(stage.said("stream")) == 3)
+        assert stage.said("stream")[2][1] == f"draft{long}".strip()
+
+    play(act)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_commands_are_completed_and_unknown_ones_named(size: tuple[int, int]) -> None:
+    async def act(stage: Stage) -> None:
+        await stage.write("/th")
+        assert "/theme" in stage.shown("#completions")
+        await stage.press("tab")
+        assert prompt(stage).text == "/theme "
+        await stage.write("plain")
+        await stage.press("enter")
+        assert stage.app.theme == "plain"
+        await stage.write("/nonsense")
+        await stage.press("enter")
+        assert "There is no command /nonsense" in stage.shown()
+        prompt(stage).put("//etc")
+        await stage.press("enter")
+        await stage.until(lambda: stage.said("stream"))
+        assert stage.said("stream")[0][1] == "/etc"
+
+    play(act, size=size)
+
+
+def test_a_completion_is_chosen_by_keys_or_by_the_mouse() -> None:
+    async def act(stage: Stage) -> None:
+        await stage.write("/")
+        await stage.press("down", "down", "up", "enter")
+        await stage.until(lambda: chat(stage).has_class("-open-sessions"))
+        await stage.press("escape")
+        assert not chat(stage).has_class("-open-sessions")
+        await stage.write("/hel")
+        await stage.click("#completions", offset=(4, 0))
+        await stage.until(lambda: isinstance(stage.app.screen, Reading))
+
+    play(act)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("by", ["key", "mouse"])
+def test_a_session_is_found_resumed_and_renamed(size: tuple[int, int], by: str) -> None:
+    async def act(stage: Stage) -> None:
+        await stage.press("ctrl+f")
+        await stage.write("fridge")
+        await stage.until(lambda: "in Biscotti and the fridge" in stage.shown("#sessions"))
+        if by == "key":
+            await stage.press("enter", "enter")
+        else:
+            await stage.click("#sessions OptionList", offset=(3, 0))
+        await stage.until(lambda: stage.app.session == "s1" and not chat(stage).has_class("-open-sessions"))
+        await stage.until(lambda: "A clever dog" in stage.shown("#conversation"))
+        await stage.write("/rename The fridge")
+        await stage.press("enter")
+        await stage.until(lambda: stage.said("rename"))
+        assert stage.said("rename") == [("rename", "s1", "The fridge")]
+        await stage.press("f5" if size == SMALL else "ctrl+f")
+        await stage.until(lambda: "The fridge" in stage.shown("#sessions"))
+        stage.app.screen.query_one("#sessions OptionList", OptionList).focus()
+        await stage.press("down", "ctrl+r")
+        await stage.until(lambda: isinstance(stage.app.screen, AskText))
+
+    play(act, size=size)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_panel_shows_the_tiers_as_they_are(size: tuple[int, int]) -> None:
+    async def act(stage: Stage) -> None:
+        if size == SMALL:
+            await stage.press("f6")
+        await stage.say("What is my dog called?")
+        await stage.until(lambda: "of 3400 tokens" in stage.shown("#tiers"))
+        stage.app.screen.query_one("#tiers").scroll_home(animate=False)
+        await stage.pilot.pause()
+        seen = stage.shown("#tiers")
+        for words in ("0 context", "360 of 3400", "leaves first", "1 episodic", "Biscotti, our old dog"):
+            assert words in seen
+        if size == LARGE:
+            for words in ("54a22f5e03", "✓ passed", "11 of 12", "turns to sleep on", "2 admitted", "SmolLM2"):
+                assert words in seen
+        await stage.click("#tiers #sources", offset=(2, 0))
+        await stage.until(lambda: isinstance(stage.app.screen, Reading))
+        assert "learnt to open the fridge" in stage.shown()
+
+    play(act, size=size)
+
+
+def test_alarms_and_daemon_are_seen() -> None:
+    agent = StagedAgent(
+        far={"alarms": ("The disk is full.",), "why": "a turn was taken"}, alarms=("Barren.",)
+    )
+
+    async def act(stage: Stage) -> None:
+        await stage.until(lambda: "! 2 alarms" in stage.shown("TopBar"))
+        assert "daemon" in stage.shown("TopBar")
+        await stage.click("Notice")
+        assert "The disk is full." in stage.shown() and "Barren." in stage.shown()
+
+    play(act, agent)
+
+
+@pytest.mark.parametrize("yes", [True, False])
+def test_forgetting_asks_first(yes: bool) -> None:
+    async def act(stage: Stage) -> None:
+        await stage.write("/forget Biscotti")
+        await stage.press("enter")
+        await stage.until(lambda: isinstance(stage.app.screen, Confirm))
+        assert "undone" in stage.shown()
+        await stage.press("y" if yes else "enter")
+        await stage.pilot.pause(0.1)
+        assert bool(stage.said("forget")) == yes
+
+    play(act)
+
+
+def test_why_and_copy() -> None:
+    async def act(stage: Stage) -> None:
+        await stage.say("Write me a prime sieve.")
+        await stage.write("/copy code")
+        await stage.press("enter")
+        assert stage.app.clipboard.startswith("def primes(limit: int)")
+        assert "```" not in stage.app.clipboard
+        await stage.press("f9")
+        assert stage.app.clipboard.startswith("Here is a sieve.")
+        await stage.write("/why")
+        await stage.press("enter")
+        await stage.until(lambda: isinstance(stage.app.screen, Reading))
+        assert "the text states its value" in stage.shown()
+
+    play(act)
+
+
+def test_the_palette_has_the_commands_and_the_sessions() -> None:
+    async def act(stage: Stage) -> None:
+        await stage.press("ctrl+p")
+        await stage.write("piano")
+        await stage.until(lambda: "Session: The piano workshop" in stage.shown())
+        await stage.press("enter")
+        await stage.until(lambda: stage.app.session == "s3")
+        await stage.until(lambda: "Good luck on Monday" in stage.shown())
+
+    play(act)
+
+
+def test_leaving_is_asked_about_only_during_a_night_of_ones_own() -> None:
+    agent = StagedAgent()
+    agent.go.clear()
+
+    async def act(stage: Stage) -> None:
+        await stage.write("/sleep")
+        await stage.press("enter")
+        await stage.until(lambda: stage.said("sleep"))
+        await stage.press("ctrl+q")
+        await stage.until(lambda: isinstance(stage.app.screen, Confirm))
+        await stage.press("n")
+        agent.go.set()
+        await stage.until(lambda: "The night is over: 2 memories learnt" in stage.shown())
+
+    play(act, agent)
