@@ -19,7 +19,7 @@ from textual.screen import Screen
 from . import themes
 from .abc import Companion
 from .asking import Confirm, Reading
-from .calling import ask, in_thread
+from .calling import ask, begin, in_thread
 from .chat.screen import ChatScreen
 from .following import Follower
 from .memory.screen import MemoryScreen
@@ -55,6 +55,9 @@ class DormouseApp(App[None]):
     CSS = """
     Screen { background: $background; }
     Toast { max-width: 76; width: 60; }
+    OptionList > .option-list--option-highlighted { background: $panel; color: $foreground; }
+    OptionList:focus > .option-list--option-highlighted { background: $boost; text-style: bold; }
+    OptionList:ansi:focus > .option-list--option-highlighted { text-style: reverse; }
     """
 
     agent: reactive[Companion | None] = reactive(None)
@@ -86,7 +89,7 @@ class DormouseApp(App[None]):
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
-        self.run_worker(self._open(), group="open")
+        begin(self, self._open, group="open")
 
     async def _open(self) -> None:
         try:

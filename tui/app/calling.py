@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...memory.errors import DormouseError
 
@@ -44,6 +44,13 @@ def in_thread(call: Callable[[], T]) -> asyncio.Future[T]:
 
     threading.Thread(target=run, name="dormouse-screen", daemon=True).start()
     return future
+
+
+def begin(
+    node: DOMNode, work: Callable[[], Coroutine[Any, Any, None]], *, group: str, exclusive: bool = False
+) -> None:
+    """Run it beside everything else; the coroutine is made only when it is run, so that none is left over."""
+    node.run_worker(work, group=group, exclusive=exclusive)  # type: ignore[arg-type]  # inferred as Never
 
 
 def sentence(error: Exception) -> str:
@@ -80,4 +87,4 @@ def ask(
             if node.is_attached:
                 then(result)
 
-    node.run_worker(run(), group=group, exclusive=exclusive)
+    begin(node, run, group=group, exclusive=exclusive)

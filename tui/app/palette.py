@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from .calling import in_thread
+from .calling import begin, in_thread
 from .chat.commands import COMMANDS
 from .messages import CommandGiven, SessionChosen
 
@@ -58,4 +58,4 @@ class Commands(Provider):
             await self.app.switch_mode("chat")
             self.app.screen.post_message(message)
 
-        self.app.run_worker(post())
+        begin(self.app, post, group="palette")

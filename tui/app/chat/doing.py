@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual.content import Content
 
 from ..asking import Confirm, Reading
-from ..calling import ask
+from ..calling import ask, begin
 from ..explaining import forgotten, origin
 from .commands import COMMANDS
 
@@ -83,7 +84,7 @@ class Doing:
         screen.prompt.remember(said)
         screen.last = (said[-1] if said else "", 0)
         self._back()
-        screen.run_worker(screen.conversation.show(turns), group="show")
+        begin(screen, partial(screen.conversation.show, turns), group="show")
         screen.panes.reload()
         screen.dormouse.look()
 

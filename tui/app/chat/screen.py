@@ -6,6 +6,7 @@ Knows the parts and what happens between them; the commands themselves stand in 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -15,7 +16,7 @@ from textual.widgets import Footer, Input, OptionList
 
 from ..asking import Reading
 from ..bar import TopBar
-from ..calling import ask
+from ..calling import ask, begin
 from ..messages import (
     CommandGiven,
     Ended,
@@ -190,7 +191,7 @@ class ChatScreen(Room):
         self.run = TurnRun(agent, session, text, variation, self.post_message)
         self.starting, self.editing = False, False
         self.prompt.remove_class("-editing")
-        self.run_worker(self._watched(self.run, again), group="turn")
+        begin(self, partial(self._watched, self.run, again), group="turn")
 
     async def _watched(self, run: TurnRun, again: bool) -> None:
         if again:
