@@ -260,7 +260,7 @@ def test_the_panel_shows_the_tiers_as_they_are(size: tuple[int, int]) -> None:
                 assert words in seen
         await stage.click("#tiers #sources", offset=(2, 0))
         await stage.until(lambda: isinstance(stage.app.screen, Reading))
-        assert "learnt to open the fridge" in stage.shown()
+        await stage.until(lambda: "learnt to open the fridge" in stage.shown())
 
     play(act, size=size)
 
@@ -274,7 +274,7 @@ def test_alarms_and_daemon_are_seen() -> None:
         await stage.until(lambda: "! 2 alarms" in stage.shown("TopBar"))
         assert "daemon" in stage.shown("TopBar")
         await stage.click("Notice")
-        assert "The disk is full." in stage.shown() and "Barren." in stage.shown()
+        await stage.until(lambda: "The disk is full." in stage.shown() and "Barren." in stage.shown())
 
     play(act, agent)
 
@@ -285,7 +285,7 @@ def test_forgetting_asks_first(yes: bool) -> None:
         await stage.write("/forget Biscotti")
         await stage.press("enter")
         await stage.until(lambda: isinstance(stage.app.screen, Confirm))
-        assert "undone" in stage.shown()
+        await stage.until(lambda: "undone" in stage.shown())
         await stage.press("y" if yes else "enter")
         await stage.pilot.pause(0.1)
         assert bool(stage.said("forget")) == yes
@@ -305,7 +305,7 @@ def test_why_and_copy() -> None:
         await stage.write("/why")
         await stage.press("enter")
         await stage.until(lambda: isinstance(stage.app.screen, Reading))
-        assert "the text states its value" in stage.shown()
+        await stage.until(lambda: "the text states its value" in stage.shown())
 
     play(act)
 
