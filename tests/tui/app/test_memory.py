@@ -69,7 +69,7 @@ def test_a_memory_is_corrected(size: tuple[int, int], by: str) -> None:
 def test_a_memory_is_forgotten_after_a_yes(size: tuple[int, int], by: str, yes: bool) -> None:
     async def act(stage: Stage) -> None:
         await opened(stage)
-        await stage.press("slash", *"Annika", "enter")
+        await stage.press("slash", *"71d2", "enter")
         await (stage.press("d") if by == "key" else stage.click("Details #forget"))
         await stage.until(lambda: isinstance(stage.app.screen, Confirm))
         await stage.until(lambda: "cannot be undone" in stage.shown() and "Annika" in stage.shown())
