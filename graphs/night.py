@@ -59,7 +59,7 @@ class NightState(TypedDict, total=False):
     memories: list[str]  # ids of what tonight is to learn
     superseded: dict[str, str]
     rejected: list[dict[str, str]]
-    admitted: int  # how many candidates became memories tonight
+    admitted: int  # how many of what was heard became memories, tonight or in naps before
     rebuild: bool  # whether the weights served hold what was forgotten
     start: str | None  # the adapter the night goes on from
     training_sha256: str

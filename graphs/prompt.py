@@ -16,6 +16,7 @@ from ..memory.journal import Journal, Turn
 from ..memory.settings import MemorySettings
 from .calls import SPARE_TOKENS, Calls
 from .context import ContextView, fit, keywords, recalled, spoken
+from .leaving import Leaving, Opening, leaving, opening
 from .running import WakeTurn
 
 Search = Callable[[str, int], Sequence[Turn]]
@@ -57,16 +58,17 @@ class PromptBuilder:
 
     def build(self, turn: WakeTurn, heard: int | None) -> tuple[list[Message], tuple[int, ...]]:
         """A turn's messages, and the ids of the turns recalled in them. `heard` is its own id, if any."""
-        earlier = self._journal.turns(turn.session_id) if turn.session_id is not None else []
-        history = spoken([said for said in earlier if said.id != heard])
-        text, sources = self._looked_up(turn, heard, history) if turn.recall else ("", ())
-        return self._fitted(text, history, turn.text), sources
+        began = self._opening(turn.session_id)
+        history = spoken([said for said in began.turns if said.id != heard])
+        text, sources = self._looked_up(turn, heard, began.persona, history) if turn.recall else ("", ())
+        return self._fitted(began.persona, text, history, turn.text), sources
 
     def view(self, session_id: str) -> ContextView:
         """What of a session the next turn would be answered with, before the turn itself."""
-        history = spoken(self._journal.turns(session_id))
+        began = self._opening(session_id)
+        history = spoken(began.turns)
         room = self.room("")
-        messages = self._fitted("", history, "")
+        messages = self._fitted(began.persona, "", history, "")
         kept = len(messages) - 2  # the persona, and the turn that is not there yet
         return ContextView(
             tokens=self._engine.count_messages(messages),
@@ -75,6 +77,17 @@ class PromptBuilder:
             messages=kept,
             left_out=max(0, len(history) - kept - (1 if messages[-1].content else 0)),
         )
+
+    def beginning(self, session_id: str) -> list[Message]:
+        """What the next turn's messages begin with, as far as it is known before the turn."""
+        began = self._opening(session_id)
+        return self._fitted(began.persona, "", spoken(began.turns), "")[:-1]
+
+    def leaving(self, session_id: str) -> Leaving | None:
+        """What must leave a session's context before it overflows; None while there is room."""
+        nap, count = self._memory.context.nap, self._engine.count
+        fixed = count(self._opening(session_id).persona)
+        return leaving(self._journal, session_id, fixed, self.room(""), nap, count)
 
     def room(self, question: str) -> int:
         """The tokens the messages may take, so that an answer fits, and a decision with what comes of it."""
@@ -93,8 +106,14 @@ class PromptBuilder:
             return False
         return True
 
+    def _opening(self, session_id: str | None) -> Opening:
+        if session_id is None:
+            return Opening(self._persona, ())
+        nap = self._memory.context.nap
+        return opening(self._journal, session_id, self._persona, nap, self._engine.count)
+
     def _looked_up(
-        self, turn: WakeTurn, heard: int | None, history: list[Message]
+        self, turn: WakeTurn, heard: int | None, persona: str, history: list[Message]
     ) -> tuple[str, tuple[int, ...]]:
         """What the journal recalls that is not in view anyway: other sessions, and what fell out of this
         one.
@@ -104,7 +123,7 @@ class PromptBuilder:
             return "", ()
         k = settings.top_k + _MORE_HITS + len(history)
         found = [said for said in self._search(turn.text, k) if said.id != heard]
-        view = "\n".join(message.content for message in self._fitted("", history, turn.text))
+        view = "\n".join(message.content for message in self._fitted(persona, "", history, turn.text))
         hits = [
             replace(said, content=words)
             for said in found
@@ -120,11 +139,11 @@ class PromptBuilder:
         """Whether the base's chat template takes a system message after the first."""
         return self.takes("system", "user", "assistant", "system", "user")
 
-    def _fitted(self, aside: str, history: list[Message], newest: str) -> list[Message]:
+    def _fitted(self, persona: str, aside: str, history: list[Message], newest: str) -> list[Message]:
         budget = room = self.room(newest)
         while True:
             messages = fit(
-                self._persona,
+                persona,
                 aside,
                 history,
                 newest,

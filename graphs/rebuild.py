@@ -9,11 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ..memory.adapters import BARE_BASE, Manifest, Registry
-from ..memory.durable import discard_folder, storage_faults
 from ..memory.errors import AdapterError
 from ..memory.records import Memory, Tombstone
-
-_LEAVING = ".incoming-forgotten-"
 
 
 def holding(registry: Registry, forgotten: Iterable[str]) -> set[str]:
@@ -86,9 +83,5 @@ def remove_holders(registry: Registry, forgotten: Iterable[str]) -> list[str]:
     """Delete the adapters that hold the forgotten, all but the one served; returns their ids."""
     head = registry.head()
     ids = sorted(holding(registry, forgotten) - ({head.id} if head else set()))
-    with storage_faults(registry.root):
-        for id in ids:
-            leaving = registry.root / f"{_LEAVING}{id}"
-            (registry.root / id).rename(leaving)  # at once, or a kill would leave half an adapter by its name
-            discard_folder(leaving)
+    registry.discard(ids)
     return ids

@@ -124,8 +124,8 @@ def _begin(context: NightContext) -> Night:
 
 def _basis(context: NightContext) -> str:
     """What a night's stages must agree on: one cut short under another base or spec begins again."""
-    # When to sleep, and how much it may cost, changes nothing that is learnt.
-    settings = context.settings.model_dump_json(exclude={"when", "budget", "resume_after_s"})
+    # When to sleep, how much it may cost, and naps change nothing that a night learns.
+    settings = context.settings.model_dump_json(exclude={"when", "budget", "resume_after_s", "nap"})
     parts = [context.base.sha256, context.persona, settings]
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 

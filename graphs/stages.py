@@ -11,6 +11,7 @@ import shutil
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from ..memory.durable import write_atomic
@@ -34,6 +35,7 @@ from . import replaying
 from .night import NightState, Stage
 from .rebuild import clean_start, fall_back, pending, remove_holders, to_relearn
 from .tool_exam import trials
+from .training_job import same_shape, training_job
 
 _ASKED_AT_ONCE = 8  # memories, between two times that what was written is kept
 _VERSIONED = ("torch", "transformers", "llama-cpp-python", "gguf", "dormouse")
@@ -95,11 +97,13 @@ def run_filter(stage: Stage, state: NightState) -> NightState:
     if rebuild:
         tonight = [*to_relearn(kept, start), *tonight]
     rejected = [asdict(rejection) for rejection in outcome.rejected]
+    heard = {turn["id"] for turn in state["turns"]}
+    by_naps = [m for m in kept if m.id in tonight and m.night_id is None and heard.intersection(m.turn_ids)]
     return {
         "memories": tonight,
         "superseded": superseded,
         "rejected": rejected,
-        "admitted": len(outcome.admitted),
+        "admitted": len(outcome.admitted) + len(by_naps),
         "rebuild": rebuild,
         "start": start.id if start else None,
     }
@@ -132,11 +136,10 @@ def _with_questions(stage: Stage, state: NightState, new: list[Memory]) -> list[
 
 def run_replay(stage: Stage, state: NightState) -> NightState:
     """Writes the night's training set, readable and in tokens, into the night's folder."""
-    from ..memory.training_copy import training_copy
     from ..sleep import worker
 
     context, folder = stage.context, stage.folder(state)
-    replay_settings, training = context.settings.replay, context.settings.training
+    replay_settings = context.settings.replay
     anchored = anchors(
         context.engine,
         context.persona,
@@ -155,29 +158,7 @@ def run_replay(stage: Stage, state: NightState) -> NightState:
     examples = replay.tokenised(chosen, anchored, context.engine, context.persona)
     job_folder = folder / "job"
     shutil.rmtree(job_folder, ignore_errors=True)
-    lora = context.settings.lora
-    job = worker.Job(
-        model=str(training_copy(context.base, context.cache)),
-        start_from=_start_from(stage, state),
-        rank=lora.rank,
-        alpha=lora.alpha,
-        first_layer=lora.first_layer,
-        learning_rate=training.learning_rate,
-        epochs=training.epochs,
-        tokens_per_step=training.tokens_per_step,
-        warmup_share=training.warmup_share,
-        weight_decay=training.weight_decay,
-        anchor_weight=training.anchor_weight,
-        max_grad_norm=training.max_grad_norm,
-        replay_alpha=training.alpha,
-        replay_beta=training.beta,
-        keep_top_k=replay_settings.anchor_top_k,
-        seed=context.seed,
-        threads=training.threads or _cores(),
-        nice=training.nice,
-        time_limit_s=_seconds(context.settings.budget.training_min),
-        memory_limit_bytes=int(_memory_bytes() * context.settings.budget.memory_share),
-    )
+    job = training_job(context, _start_from(stage, state))
     worker.write_job(job_folder, job, examples, replaying.to_be_stored(stage, after))
     replaying.write_plan(stage, after, job_folder)
     lines = [json.dumps(asdict(exchange), ensure_ascii=False) + "\n" for exchange in chosen.everything]
@@ -193,34 +174,12 @@ def _start(stage: Stage, state: NightState) -> Manifest | None:
     return registry.get(state["start"]) if state["start"] else None
 
 
-def _cores() -> int:
-    import psutil
-
-    return psutil.cpu_count(logical=False) or 1
-
-
-def _memory_bytes() -> int:
-    import psutil
-
-    return int(psutil.virtual_memory().total)
-
-
-def _seconds(minutes: float | None) -> float | None:
-    return None if minutes is None else 60.0 * minutes
-
-
-def _start_from(stage: Stage, state: NightState) -> str | None:
+def _start_from(stage: Stage, state: NightState) -> Path | None:
     """The weights training starts from: the version to go on from, else the role adapter; None if unlike."""
     context = stage.context
     start = _start(stage, state)
     folder = context.registry.root / start.id / "peft" if start else role_folder(context.base)
-    if folder is None:
-        return None
-    config = json.loads((folder / "adapter_config.json").read_text())
-    lora = context.settings.lora
-    first = min(config.get("layers_to_transform") or [0])
-    same = (config["r"], config["lora_alpha"], first) == (lora.rank, lora.alpha, lora.first_layer)
-    return str(folder) if same else None
+    return folder if folder and same_shape(folder, context.settings.lora) else None
 
 
 def run_consolidate(stage: Stage, state: NightState) -> NightState:
@@ -350,6 +309,8 @@ def run_close(stage: Stage, state: NightState) -> NightState:
     if state.get("rebuild") and (reason := _end_rebuild(stage, state, published=status == "published")):
         state = {**state, "reasons": [*state.get("reasons", []), reason]}
     if status == "published":
+        journal.absorb_naps(night)
+        stage.context.registry.discard(day.id for day in stage.context.registry.days())
         journal.publish_night(night, state["adapter"], summary(state), state["memories"], state["superseded"])
     else:
         ended: NightEnd = "rejected" if status == "rejected" else "nothing-new"

@@ -29,6 +29,7 @@ from .context import LOOP_WINDOW, ContextView, looping
 from .events import Asked, NodeBegan, Said
 from .evidence import pack
 from .judging import judge_answer, judge_call
+from .leaving import Leaving
 from .prompt import PromptBuilder, Search
 from .running import Limits, Route, Run, WakeAnswer, WakeTurn, served_by
 
@@ -124,6 +125,15 @@ class WakeGraph:
     def view(self, session_id: str) -> ContextView:
         """What of a session the next turn would be answered with, before the turn itself."""
         return self._prompt.view(session_id)
+
+    def leaving(self, session_id: str) -> Leaving | None:
+        """What must leave a session's context before it overflows; None while there is room."""
+        return self._prompt.leaving(session_id)
+
+    def warm(self, session_id: str, cancelled: Callable[[], bool]) -> None:
+        """Compute what a session's next turn begins with, so that the turn need not; until `cancelled`."""
+        beginning = self._prompt.beginning(session_id)
+        self._engine.complete(beginning, Sampling(max_tokens=1), cancelled=cancelled)
 
     def _to_the_end(self, graph: Any, run: Run, given: Any, thread: str) -> WakeAnswer:
         """Run the graph, asking whoever can be asked at each interrupt."""

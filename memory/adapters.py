@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -224,6 +224,36 @@ class Registry:
         with self._lock:
             return self._first_servable(self._stack()[::-1])
 
+    def day(self, id: str) -> Manifest:
+        """The nap's adapter of that id, if it may be served on top of what HEAD serves.
+
+        Raises AdapterError with the reason why it may not: damaged, without a passing exam, or trained on top
+        of another adapter than the one served.
+        """
+        with self._lock:
+            manifest = self.verify(id)
+            head = self.head()
+            if manifest.kind != "day":
+                raise AdapterError(manifest.id, "it is a night's, and not a nap's")
+            if manifest.parent != (head.id if head else None):
+                raise AdapterError(manifest.id, "it was trained on top of another adapter than is served now")
+            return self._examined(manifest)
+
+    def days(self) -> list[Manifest]:
+        """The adapters that naps made, the oldest first."""
+        return [manifest for manifest in self.adapters() if manifest.kind == "day"]
+
+    def discard(self, ids: Iterable[str]) -> None:
+        """Delete these adapters; each goes at once. The one that HEAD names stays."""
+        head = self._read_head()
+        with self._lock, storage_faults(self.root):
+            for id in ids:
+                if id == head:
+                    continue
+                leaving = self.root / f"{_INCOMING}discarded-{id}"
+                (self.root / id).rename(leaving)  # a kill midway would leave half an adapter by its name
+                discard_folder(leaving)
+
     def log(self) -> list[LogEntry]:
         """Every move of HEAD, the first one first. A line that a crash tore is left out."""
         return list(self._log_entries())
@@ -239,7 +269,11 @@ class Registry:
     def candidates(self) -> list[Manifest]:
         """The adapters that were never published, the oldest first."""
         published = {entry.adapter for entry in self._log_entries()} | set(self._stack())
-        return [manifest for manifest in self.adapters() if manifest.id not in published]
+        return [
+            manifest
+            for manifest in self.adapters()
+            if manifest.kind == "night" and manifest.id not in published
+        ]
 
     def diff(self, a: str, b: str) -> dict[str, list[dict[str, Any]]]:
         """What changed from adapter `a` to `b`: memories by id, and the answers to questions both were asked.
@@ -290,6 +324,11 @@ class Registry:
 
     def _servable(self, id: str) -> Manifest:
         manifest = self.verify(id)
+        if manifest.kind == "day":
+            raise AdapterError(manifest.id, "it is a nap's, which is only served on top of the night's")
+        return self._examined(manifest)
+
+    def _examined(self, manifest: Manifest) -> Manifest:
         exam = self.exam(manifest.id)
         if exam is None:
             raise NoExamOnRecord(manifest.id)

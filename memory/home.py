@@ -105,6 +105,11 @@ class Home:
         return self.path / "replay.jsonl"
 
     @property
+    def nap_path(self) -> Path:
+        """Where the nap that is running works; it is gone when that has ended."""
+        return self.path / "nap"
+
+    @property
     def waiting_path(self) -> Path:
         """Where turns that wait for their owner's yes are kept."""
         return self.path / "waiting.db"

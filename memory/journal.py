@@ -1,7 +1,7 @@
 """Tier 1, the journal: every turn, memory and night, on the disk before the call that writes it returns.
 
-Opens and closes it; the days are in `conversation` and `traces`, the nights in `learning`, forgetting in
-`erasing`, the database in `sqlite_store`.
+Opens and closes it; the days are in `conversation` and `traces`, the nights in `learning`, naps in `napping`,
+forgetting in `erasing`, the database in `sqlite_store`.
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ from typing import Self
 from .conversation import Conversation
 from .erasing import Erasing
 from .learning import Learning
+from .napping import Napping
 from .records import (
     CallState,
     ExamAnswer,
     Judgement,
     Memory,
     MemoryState,
+    Nap,
+    NapState,
     Night,
     NightState,
     Session,
@@ -39,6 +42,8 @@ __all__ = [
     "Judgement",
     "Memory",
     "MemoryState",
+    "Nap",
+    "NapState",
     "Night",
     "NightState",
     "Session",
@@ -51,7 +56,7 @@ __all__ = [
 ]
 
 
-class Journal(Conversation, Learning, Traces, Erasing):
+class Journal(Conversation, Learning, Napping, Traces, Erasing):
     """The journal of one home, in SQLite; a context manager, safe to use from several threads.
 
     An older journal is migrated as it is opened. Turns that a dead process left pending become interrupted,

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import EngineError
-from .llama_context import BATCH_TOKENS, LlamaContext
+from .llama_context import STEP_TOKENS, LlamaContext
 from .llama_library import last_reason, llama
 
 LANES = 16
@@ -52,7 +52,7 @@ class LlamaLanes:
         tokens = -(-(context_tokens + len(prefix)) // _PAD) * _PAD
         self._context = owner.beside(tokens, count + 1)
         self._memory = library.llama_get_memory(self._context)
-        self._batch = library.llama_batch_init(BATCH_TOKENS, 0, 1)
+        self._batch = library.llama_batch_init(STEP_TOKENS, 0, 1)
         self._width = int(library.llama_vocab_n_tokens(owner.vocabulary_handle))
         self._mount(adapters)
         self._read_prefix()
@@ -66,14 +66,14 @@ class LlamaLanes:
         return Lane(number, list(ids[shared:]), shared)
 
     def step(self, lanes: Sequence[Lane]) -> list[tuple[Lane, NDArray[np.float32]]]:
-        """Computes what waits in `lanes`, as far as one batch holds it.
+        """Computes what waits in `lanes`, as far as one step goes: who waits for it to end waits no longer.
 
         Returns the lanes that nothing waits in any more, each with the logits [vocabulary] after its last
         token: views, overwritten by the next step.
         """
         batch, used, ends = self._batch, 0, []
         for lane in lanes:
-            taken = lane.waiting[: BATCH_TOKENS - used]
+            taken = lane.waiting[: STEP_TOKENS - used]
             del lane.waiting[: len(taken)]
             for offset, token in enumerate(taken):
                 last = not lane.waiting and offset == len(taken) - 1

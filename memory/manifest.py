@@ -9,13 +9,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from .errors import DamagedAdapter
 
-MANIFEST_FORMAT = 1
+MANIFEST_FORMAT = 2
 MANIFEST_NAME = "manifest.json"
 EXAM_NAME = "exam.json"
 GGUF_NAME = "adapter.gguf"
@@ -42,6 +42,9 @@ class Manifest(BaseModel):
     format: int = Field(default=MANIFEST_FORMAT, description="version of this record")
     id: str = Field(default="", description="the first 16 hex digits of the SHA-256 over the files' hashes")
     created_at: AwareDatetime = Field(description="when it was trained, with its time zone")
+    kind: Literal["night", "day"] = Field(
+        default="night", description="a night's, which may serve; or a nap's, which is served on top of one"
+    )
     parent: str | None = Field(description="the adapter served when it was trained, if any")
     base_sha256: str = Field(description="SHA-256 of the base GGUF it was trained on, hex")
     architecture: str = Field(description="the base's architecture, as its GGUF names it")

@@ -20,6 +20,7 @@ Ruling = Literal["supported", "duplicate", "contradicted", "tainted", "secret", 
 CallState = Literal["asked", "running", "done", "failed", "refused", "lost"]
 JudgedOutcome = Literal["passed", "failed", "unsure"]
 NightState = Literal["running", "published", "nothing-new", "rejected", "failed"]
+NapState = Literal["published", "nothing-new", "rejected", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,26 @@ class Night:
     ended_at: datetime | None = None
     adapter: str | None = None
     report: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Nap:
+    """One nap: `passes` over the turns of a session up to the turn `upto`, which left its context.
+
+    `adapter` is the day adapter it made, if any; `report` is a JSON object; `night_id` is the night that has
+    learnt since what this nap had. A nap that is rejected or failed took nothing out of the context.
+    """
+
+    session_id: str
+    state: NapState
+    upto: int
+    passes: int
+    started_at: datetime
+    ended_at: datetime
+    adapter: str | None = None
+    report: dict[str, Any] = field(default_factory=dict)
+    night_id: str | None = None
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

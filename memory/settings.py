@@ -5,7 +5,7 @@ Knows nothing of files or of YAML; `runtime/spec.py` composes these.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -80,6 +80,38 @@ class StoreSettings(_Settings):
     )
 
 
+class NapSettings(_Settings):
+    """What becomes of a context that fills up: its oldest turns are learnt, and then leave it."""
+
+    passes: int = Field(
+        default=4,
+        ge=0,
+        le=64,
+        description="Passes over what leaves the context; 0 never naps, and the oldest turns are cut off.",
+    )
+    begin_at: float = Field(
+        default=0.8, gt=0, le=1, description="How full the context is, as a share, when a nap begins."
+    )
+    keep: float = Field(
+        default=0.2,
+        ge=0,
+        lt=1,
+        description="Share of the context that the newest turns keep; those before them leave it.",
+    )
+    summary_tokens: int = Field(
+        default=128,
+        ge=0,
+        le=65_536,
+        description="Tokens of the running summary of what has left a session's context.",
+    )
+
+    @model_validator(mode="after")
+    def _keeps_less_than_it_holds(self) -> Self:
+        if self.keep >= self.begin_at:
+            raise ValueError(f"keep must be less than begin_at, and they are {self.keep} and {self.begin_at}")
+        return self
+
+
 class ContextSettings(_Settings):
     """How the context (tier 0) is shared out."""
 
@@ -88,6 +120,9 @@ class ContextSettings(_Settings):
     )
     retry_temperature: float = Field(
         default=0.7, gt=0, le=2, description="Temperature of an answer that is asked for again."
+    )
+    nap: NapSettings = Field(
+        default_factory=NapSettings, description="What becomes of the oldest turns when it fills up."
     )
 
 

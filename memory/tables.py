@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = "0005"
+SCHEMA_VERSION = "0006"
 """The newest migration's revision. A journal at another one is migrated, or refused when it is newer."""
 
 
@@ -200,6 +200,27 @@ class VerdictRow(Base):
     turn_id: Mapped[int]
     quote: Mapped[str]
     memory: Mapped[str | None]
+
+
+class NapRow(Base):
+    """A nap that has ended; `upto` is the last turn it read, `night_id` the night that took it in."""
+
+    __tablename__ = "naps"
+    __table_args__ = (
+        CheckConstraint("state IN ('published', 'nothing-new', 'rejected', 'failed')", name="nap_state"),
+        Index("naps_by_session", "session_id", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id"))
+    state: Mapped[str]
+    upto: Mapped[int]
+    passes: Mapped[int]
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime]
+    adapter: Mapped[str | None]
+    report: Mapped[dict[str, Any]] = mapped_column(JSON)
+    night_id: Mapped[str | None] = mapped_column(ForeignKey("nights.id"))
 
 
 class TombstoneRow(Base):

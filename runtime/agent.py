@@ -88,6 +88,7 @@ class Agent(Listening, Unlearning, Browsing):
         self._way = RightOfWay(self.spec.sleep.resume_after_s)
         self._night = None
         self._night_lock = threading.Lock()
+        self._nap, self._nap_lock = None, threading.Lock()
         self._streams = weakref.WeakSet()
         self._closed = False
         self._last_turn = None
@@ -222,7 +223,9 @@ class Agent(Listening, Unlearning, Browsing):
         return self._last_turn
 
     def close(self) -> None:
-        """Stop a turn being answered and a night, close the engine, let go of the home. Safe to call twice.
+        """Stop a turn being answered, a night and a nap, close the engine, let go of the home.
+
+        Safe to call twice.
 
         A night that is stopped is gone on with by the next one.
         """
@@ -232,6 +235,7 @@ class Agent(Listening, Unlearning, Browsing):
             stream.close()
         if self._night is not None:
             self._night.join()
+        self.wait_for_nap()
         with self._between_turns():
             self._space.close()
 

@@ -5,7 +5,7 @@ about.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -96,8 +96,10 @@ class Status:
     """What an agent holds now.
 
     `adapter` is the one served, `to_sleep_on` how many turns no night has read yet, `memories` and `nights`
-    count by state, `running_night` is one that was cut short and will be finished by the next. `alarms` say
-    that the agent does not learn as it should. `canary` is how the version served is being watched, if it is.
+    count by state, `running_night` is one that was cut short and will be finished by the next. `day_adapter`
+    is what naps have made since the last night and is served on top, `naps` count by state, `nap_refused`
+    says why the latest nap could not be used. `alarms` say that the agent does not learn as it should.
+    `canary` is how the version served is being watched, if it is.
     """
 
     name: str
@@ -113,6 +115,9 @@ class Status:
     alarms: tuple[str, ...]
     warnings: tuple[str, ...]
     canary: CanaryView | None = None
+    day_adapter: str | None = None
+    naps: Mapping[str, int] = field(default_factory=dict)
+    nap_refused: str | None = None
 
 
 @dataclass(frozen=True)

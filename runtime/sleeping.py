@@ -16,8 +16,8 @@ from ..memory.home import cache_path
 from ..sleep.right_of_way import SOMEBODY, RightOfWay
 from ..verifiers.declared import for_memories
 from .asking import means_of
+from .napping import Napping
 from .night_run import Night
-from .part import Part
 
 if TYPE_CHECKING:
     from ..sleep.records import NightReport, Progress
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .receipts import Receipt
 
 
-class Sleeping(Part):
+class Sleeping(Napping):
     """The sleeping part of an agent."""
 
     _night: Night | None
@@ -74,7 +74,7 @@ class Sleeping(Part):
     def unload(self) -> bool:
         """Give the engine's memory back until the next turn or night. Whether there was any to give back."""
         with self._night_lock:
-            if self.sleeping is not None:
+            if self.sleeping is not None or self.napping:
                 return False
             with self._between_turns():
                 self.__dict__.pop("_wake", None)  # it holds on to the engine
@@ -93,6 +93,10 @@ class Sleeping(Part):
         return night.joined(progress)
 
     def _run_night(self, progress: Callable[[Progress], None], only_rebuild: bool) -> NightReport:
+        with self._no_nap():  # what one was reading, the night reads too
+            return self._run_night_alone(progress, only_rebuild)
+
+    def _run_night_alone(self, progress: Callable[[Progress], None], only_rebuild: bool) -> NightReport:
         from ..graphs.night_engine import NightEngine
         from ..graphs.sleep import NightContext, run_night
 

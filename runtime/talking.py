@@ -20,12 +20,12 @@ from ..verifiers.declared import built
 from . import forgetting
 from .asking import means_of
 from .inputs import checked_turn
-from .part import Part
+from .napping import Napping
 from .records import Answer, Reply, Tiers
 from .turns import Cancelled, Emit, ReplyStream
 
 
-class Talking(Part):
+class Talking(Napping):
     """The talking part of an agent."""
 
     _session: str | None
@@ -157,7 +157,9 @@ class Talking(Part):
                     emit(event)
 
             watched = replace(turn, emit=emit, on_event=pass_on, cancelled=cancelled)
-            return self._reply(take(watched), turn.session_id or "")
+            reply = self._reply(take(watched), turn.session_id or "")
+            self._nap_after(reply.session)
+            return reply
 
         stream = ReplyStream(answer)
         self._streams.add(stream)

@@ -36,9 +36,11 @@ class Unlearning(Talking, Sleeping):
         this returns, and are then probed. Raises BadInput when nothing fits, UnknownRecord, NightFailed.
         """
         space = self._open()
-        with self._no_night(), self._between_turns():
+        with self._no_night(), self._no_nap(), self._between_turns():
             forgetting.finish_erasing(space)
             receipt = forgetting.erase(space, forgetting.choose(space, ids, matching))
+            if space.engine_open:
+                space.mount_head(space.engine)  # a day adapter that held it is gone
         if now and forgetting.weights_pending(space):
             self._joined_night(progress, only_rebuild=True)
         finished = {done.id: done for done in self._settle()}

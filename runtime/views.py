@@ -7,15 +7,17 @@ Knows how to gather and join records; nothing of how they are printed.
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 from ..memory.adapters import Registry
 from ..memory.base_weights import BaseWeights
-from ..memory.errors import BadInput, BaseWeightsError, UnknownAdapter
+from ..memory.errors import AdapterError, BadInput, BaseWeightsError, UnknownAdapter
 from ..memory.home import cache_path
 from ..memory.hub import SCHEME, downloaded, parse
 from ..memory.journal import Memory, MemoryState
 from .canary import canary_view
+from .napping import refusal
 from .nights import barren
 from .records import AdapterView, MemoryView, Status
 from .workspace import Workspace
@@ -37,7 +39,7 @@ def status(space: Workspace) -> Status:
         canary = canary_view(registry, journal, space.spec.exam.canary)
     else:
         head = _last_published(space)
-    sessions = journal.sessions()
+    sessions, naps = journal.sessions(), journal.naps()
     running = journal.running_night()
     return Status(
         name=space.spec.name,
@@ -50,10 +52,22 @@ def status(space: Workspace) -> Status:
         memories=dict(Counter(memory.state for memory in journal.memories())),
         nights=dict(Counter(night.state for night in journal.nights())),
         running_night=running.id if running else None,
+        day_adapter=_day_served(space, head),
+        naps=dict(Counter(nap.state for nap in naps)),
+        nap_refused=refusal(naps[-1]) if naps else None,
         alarms=tuple(filter(None, [barren(journal.nights(), space.spec.sleep.filter.alarm_nights)])),
         warnings=tuple(warnings),
         canary=canary,
     )
+
+
+def _day_served(space: Workspace, head: str | None) -> str | None:
+    """The day adapter, if it stands on what is served."""
+    day = space.journal.day_adapter()
+    with suppress(AdapterError):
+        if day is not None and space.shelf.get(day).parent == head:
+            return day
+    return None
 
 
 def memory_views(space: Workspace, state: MemoryState | None = None) -> list[MemoryView]:
@@ -79,7 +93,7 @@ def show(space: Workspace, id: str | None = None) -> AdapterView | MemoryView:
     return AdapterView(
         manifest=manifest.model_dump(mode="json"),
         exam=space.shelf.exam(manifest.id),
-        served=_last_published(space) == manifest.id,
+        served=manifest.id in (_last_published(space), space.journal.day_adapter()),
     )
 
 

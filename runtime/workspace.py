@@ -7,7 +7,7 @@ imported here. Knows nothing of turns or nights.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Self
 from ..graphs.abc import Tool
 from ..memory.adapters import Registry
 from ..memory.base_weights import BaseWeights, resolve
-from ..memory.engine import WakeEngine
+from ..memory.engine import Mount, WakeEngine
 from ..memory.errors import AdapterError
 from ..memory.gguf_file import Meter
 from ..memory.home import Home, cache_path
@@ -190,14 +190,32 @@ class Workspace:
         return opened_engine(self.base, self.spec.model, self._meter)
 
     def mount_head(self, engine: WakeEngine) -> None:
-        """Serve what HEAD names; an adapter that cannot be served is a warning, and the bare base answers."""
+        """Serve what HEAD names, and on top of it what naps have made since.
+
+        An adapter that cannot be served is a warning, and what is beneath it answers.
+        """
+        mounts: list[Mount] = []
         try:
-            head = self.registry.head()
-            engine.mount([self.registry.mount(head.id)] if head else [])
+            if head := self.registry.head():
+                mounts.append(self.registry.mount(head.id))
+            engine.mount(mounts)
         except AdapterError as error:
             self.warnings.append(str(error))
             engine.mount([])
+        else:
+            self._mount_day(engine, mounts)
         self.warnings += [sentence for sentence in self.registry.warnings if sentence not in self.warnings]
+
+    def _mount_day(self, engine: WakeEngine, beneath: Sequence[Mount]) -> None:
+        """Serve what naps have made on top of `beneath`, if there is something that may be served there."""
+        id = self.journal.day_adapter()
+        if id is None:
+            return
+        try:
+            engine.mount([*beneath, self.registry.mount(self.registry.day(id).id)])
+        except AdapterError as error:
+            if str(error) not in self.warnings:
+                self.warnings.append(str(error))
 
     def __enter__(self) -> Self:
         return self

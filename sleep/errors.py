@@ -7,7 +7,8 @@ SleepError(DormouseError)
 ├── RoleAdapterDamaged     a shipped role adapter is not what its checksum says
 ├── BufferTooNew           a replay buffer that a later version wrote
 ├── NightStopped           the night was told to end; the next one goes on with it
-└── NightFailed            a stage failed; names the stage
+├── NightFailed            a stage failed; names the stage
+└── NapImpossible          this installation or base cannot train by day
 """
 
 from __future__ import annotations
@@ -58,3 +59,8 @@ class NightFailed(SleepError):
     def __init__(self, stage: str, reason: str) -> None:
         self.stage = stage
         super().__init__(f"The night failed at {stage}: {reason}")
+
+
+class NapImpossible(SleepError):
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{reason}; the oldest turns are cut off instead")

@@ -240,12 +240,14 @@ def drifted(drift: Mapping[str, Drift], settings: ExamSettings) -> list[str]:
     most = {"general": settings.max_general_drift, "chat": settings.max_chat_drift}
     reasons = []
     for kind in DRIFTS:
-        found = drift.get(kind)
+        found, bound = drift.get(kind), most[kind]
+        if bound is None:
+            continue
         if found is None:
             reasons.append(f"drift on {kind} text was not measured")
-        elif not found.ratio <= 1.0 + most[kind]:
+        elif not found.ratio <= 1.0 + bound:
             reasons.append(
                 f"perplexity on {kind} text is {found.ratio - 1:+.1%} (95% between {found.low - 1:+.1%} and "
-                f"{found.high - 1:+.1%}), more than {most[kind]:+.0%}"
+                f"{found.high - 1:+.1%}), more than {bound:+.0%}"
             )
     return reasons

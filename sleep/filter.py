@@ -152,7 +152,7 @@ def _verdict(
     return Verdict(ruling, shown[0], shown[1], candidate.turn_id, shown[2], memory)
 
 
-def _memory(told: _Told, rules: Rules, night_id: str, now: datetime) -> Memory:
+def _memory(told: _Told, rules: Rules, night_id: str | None, now: datetime) -> Memory:
     subject, attribute = told.first.subject, key_of(told.first.subject, told.first.attribute)[1]
     quote = told.quote if rules.train_secrets else presentable(told.quote, told.first, rules.turns)
     return Memory(
@@ -225,10 +225,11 @@ def filter_candidates(
     candidates: Sequence[Candidate],
     known: Sequence[Memory],
     rules: Rules,
-    night_id: str,
+    night_id: str | None,
     now: datetime,
 ) -> Filtered:
-    """Judges the candidates of one night against the words they quote and against what is known already.
+    """Judges the candidates of one night, or of a nap (None), against the words they quote and what is
+    known already.
 
     `known` are memories that hold; one that a new memory contradicts stays in the list and gives way in
     `standing`.

@@ -88,6 +88,29 @@ class LoraLinear(nn.Module):
         return product
 
 
+def merge(model: nn.Module, folder: Path) -> None:
+    """Adds a saved adapter to the weights of `model`: `W + (alpha / r) B A`, rounded once to their dtype.
+
+    Raises AdapterShapeMismatch for one whose layers are not the model's.
+    """
+    tensors = load_file(str(folder / "adapter_model.safetensors"))
+    config = json.loads((folder / "adapter_config.json").read_text())
+    scale = config["lora_alpha"] / config["r"]
+    modules = dict(model.named_modules())
+    with torch.no_grad():
+        for name, a in tensors.items():
+            if not name.endswith(".lora_A.weight"):
+                continue
+            path = name.removeprefix("base_model.model.").removesuffix(".lora_A.weight")
+            b, module = tensors[name.replace(".lora_A.", ".lora_B.")], modules.get(path)
+            fits = isinstance(module, nn.Linear) and module.weight.shape == (b.shape[0], a.shape[1])
+            if not fits:
+                raise AdapterShapeMismatch(folder, f"the model has no layer {path} of its shape")
+            assert isinstance(module, nn.Linear)
+            whole = module.weight.float() + scale * (b.float() @ a.float())
+            module.weight.copy_(whole.to(module.weight.dtype))
+
+
 def inject(model: nn.Module, rank: int, alpha: float, first_layer: int = 0) -> dict[str, LoraLinear]:
     """Freezes `model`, replaces the linear layers of its blocks from `first_layer` up; name -> layer."""
     model.requires_grad_(False)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -45,7 +45,7 @@ class RightOfWay:
         self._changed = threading.Condition()
         self._holds: Counter[str] = Counter()
         self._free_at = 0.0
-        self._stopped = False
+        self._stopped = self._interrupted = False
         self._working: Pausable | None = None
         self._held_since: float | None = None
         self._held_s = 0.0
@@ -109,15 +109,15 @@ class RightOfWay:
     def wait(self) -> None:
         """Return once the night may compute. Raises NightStopped when it may not any more."""
         with self._changed:
-            while not self._stopped and not self._free():
+            while not self._ending and not self._free():
                 self._changed.wait(self._wait_s())
-            if self._stopped:
+            if self._ending:
                 raise NightStopped
             self._settle()
 
     def must_go_on(self) -> None:
         """Raises NightStopped when the night was told to end."""
-        if self._stopped:
+        if self._ending:
             raise NightStopped
 
     @property
@@ -136,7 +136,7 @@ class RightOfWay:
 
         def keep_resuming() -> None:
             with self._changed:
-                while not over.is_set() and not self._stopped:
+                while not over.is_set() and not self._ending:
                     if self._held_since is None:
                         self._changed.wait()
                     elif self._free():
@@ -146,7 +146,7 @@ class RightOfWay:
 
         with self._changed:
             self._working = work
-            if self._stopped:
+            if self._ending:
                 work.stop()
             elif self._held_since is not None:
                 work.pause()
@@ -163,11 +163,28 @@ class RightOfWay:
 
     def stop(self) -> None:
         """End the night wherever it is: it raises NightStopped, and can be gone on with later."""
+        self._end(for_good=True)
+
+    def interrupt(self, join: Callable[[], None]) -> None:
+        """End what is running, as `stop` does, but nothing after it: `join` returns when it has ended."""
+        self._end(for_good=False)
+        try:
+            join()
+        finally:
+            with self._changed:
+                self._interrupted = False
+
+    def _end(self, *, for_good: bool) -> None:
         with self._changed:
-            self._stopped = True
+            self._interrupted = True
+            self._stopped = self._stopped or for_good
             if self._working is not None:
                 self._working.stop()
             self._changed.notify_all()
+
+    @property
+    def _ending(self) -> bool:
+        return self._stopped or self._interrupted
 
     def _free(self) -> bool:
         return not +self._holds and time.monotonic() >= self._free_at

@@ -135,87 +135,6 @@ class ReplaySettings(_Settings):
     )
 
 
-class WhenSettings(_Settings):
-    """When the daemon sleeps by itself: there is something to learn, and nothing says that anybody minds."""
-
-    enabled: bool = Field(
-        default=True, description="Whether the daemon sleeps by itself; `dormouse sleep` always may."
-    )
-    min_turns: int = Field(default=1, ge=1, description="Turns to sleep on, at least.")
-    last_turn_min: float = Field(
-        default=10.0, ge=0, description="Minutes since the last turn at any door, at least."
-    )
-    input_idle_min: float = Field(
-        default=10.0, ge=0, description="Minutes without keyboard or mouse in your session, at least."
-    )
-    max_load_cores: float = Field(
-        default=0.5, ge=0, description="Cores that other processes keep busy, at most."
-    )
-    max_gpu_percent: float = Field(
-        default=20.0, ge=0, le=100, description="How busy the graphics processors are, at most."
-    )
-    min_battery_percent: float = Field(
-        default=100.0,
-        ge=0,
-        le=100,
-        description="Charge needed to sleep on battery; 100 means only when plugged in.",
-    )
-    quiet_hours: tuple[QuietHours, ...] = Field(
-        default=(),
-        description='Hours for nights in local time, such as "23:00-06:30"; any time when there are none.',
-    )
-    debt_days: float = Field(
-        default=3.0,
-        gt=0,
-        description="Days a turn waits for a night, after which quiet hours are not waited for.",
-    )
-    check_every_s: float = Field(default=60.0, ge=1, description="Seconds between two looks at all that.")
-    retry_min: float = Field(
-        default=15.0,
-        gt=0,
-        description="Minutes before a failed night is tried again; doubled by each failure, up to a day.",
-    )
-
-
-class BudgetSettings(_Settings):
-    """What a night may cost."""
-
-    training_min: float | None = Field(
-        default=None,
-        gt=0,
-        description="Minutes of training at most, standing still aside; the exam judges what came of it.",
-    )
-    battery_percent: float = Field(
-        default=20.0, ge=0, le=100, description="Charge one night may use on battery before it stands still."
-    )
-    memory_share: float = Field(
-        default=1 / 3, gt=0, le=1, description="Share of the machine's memory that training may take."
-    )
-
-
-class SleepSettings(_Settings):
-    """The night."""
-
-    compact: CompactSettings = Field(default_factory=CompactSettings, description="From talk to memories.")
-    filter: FilterSettings = Field(
-        default_factory=FilterSettings, description="What is kept out of the weights."
-    )
-    lora: LoraSettings = Field(default_factory=LoraSettings, description="The adapter's shape.")
-    training: TrainingSettings = Field(default_factory=TrainingSettings, description="How it is trained.")
-    replay: ReplaySettings = Field(
-        default_factory=ReplaySettings, description="What keeps the rest in place."
-    )
-    seed: int = Field(default=0, ge=0, description="Seed of every random choice of the night.")
-    when: WhenSettings = Field(default_factory=WhenSettings, description="When the daemon sleeps by itself.")
-    budget: BudgetSettings = Field(default_factory=BudgetSettings, description="What a night may cost.")
-    resume_after_s: float = Field(
-        default=3.0,
-        ge=0,
-        le=3600,
-        description="Seconds after a turn before a night that gave way to it goes on.",
-    )
-
-
 class CanarySettings(_Settings):
     """How a newly published version is watched while it answers by day, until it is kept or rolled back.
 
@@ -306,12 +225,165 @@ class ExamSettings(_Settings):
         description="Share of the base's right decisions on a tool to be kept; 0 only reports it, since the "
         "embedded base is right about few.",
     )
-    max_general_drift: float = Field(
-        default=0.1, ge=0, description="How much perplexity on general text may rise, as a share."
+    max_general_drift: float | None = Field(
+        default=0.1, ge=0, description="How much perplexity on general text may rise, as a share; null: any."
     )
-    max_chat_drift: float = Field(
-        default=0.15, ge=0, description="How much perplexity on plain chat may rise, as a share."
+    max_chat_drift: float | None = Field(
+        default=0.15, ge=0, description="How much perplexity on plain chat may rise, as a share; null: any."
     )
     canary: CanarySettings = Field(
         default_factory=CanarySettings, description="How it is watched once it is published."
+    )
+
+
+class NapReplaySettings(ReplaySettings):
+    """As in a night, and less of it: a nap is to be brief."""
+
+    questions_per_memory: int = Field(default=10, ge=1, description="Phrasings trained for each new memory.")
+    negatives_per_memory: float = Field(
+        default=8.0, ge=0, description="Questions about things never told, per memory."
+    )
+    neighbours_per_memory: int = Field(
+        default=6,
+        ge=0,
+        description="Of those, how many ask for the same of others, or for other things of the same.",
+    )
+    min_negatives: int = Field(default=24, ge=0, description="Questions about things never told, at least.")
+    anchors: int = Field(
+        default=12, ge=0, description="General prompts with the base's own answer distribution."
+    )
+    old_memories: int = Field(default=40, ge=0, description="Earlier memories that are replayed at most.")
+    old_negatives: int = Field(
+        default=16, ge=0, description="Questions about things never told, for old memories, at most."
+    )
+    questions_per_old_memory: int = Field(
+        default=2, ge=1, description="Phrasings replayed for each old memory."
+    )
+
+
+class NapExamSettings(ExamSettings):
+    """As in a night, and briefer. A day adapter need not be good at what is new, for the text is kept; it
+    may not harm what was there.
+    """
+
+    questions_per_memory: int = Field(
+        default=1, ge=1, le=8, description="Untrained phrasings asked for each new memory."
+    )
+    old_memories: int = Field(default=6, ge=0, description="Earlier memories asked for, one phrasing each.")
+    unknown_questions: int = Field(default=8, ge=1, description="Questions about things never told.")
+    skill_questions: int = Field(default=8, ge=1, description="General questions that the bare base answers.")
+    min_new: float = Field(
+        default=0.3, ge=0, le=1, description="Share of new-memory questions to be answered rightly."
+    )
+    min_neighbour: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="Share of questions to be declined that ask for the same of others, or for other things "
+        "of the same.",
+    )
+    tool_questions: int = Field(default=0, ge=0, description="Requests that may call for a tool.")
+    # Measuring it would push what a session has computed out of the engine.
+    max_general_drift: float | None = Field(
+        default=None, ge=0, description="How much perplexity on general text may rise, as a share; null: any."
+    )
+    max_chat_drift: float | None = Field(
+        default=None, ge=0, description="How much perplexity on plain chat may rise, as a share; null: any."
+    )
+
+
+class NapTrainingSettings(_Settings):
+    """How a nap trains what leaves the context; what is not here is as in a night."""
+
+    learning_rate: float = Field(default=9e-4, gt=0, description="Peak learning rate of AdamW.")
+    replay: NapReplaySettings = Field(
+        default_factory=NapReplaySettings,
+        description="What one pass trains, and what keeps the rest in place.",
+    )
+    exam: NapExamSettings = Field(
+        default_factory=NapExamSettings, description="What a day adapter must pass before it is served."
+    )
+
+
+class WhenSettings(_Settings):
+    """When the daemon sleeps by itself: there is something to learn, and nothing says that anybody minds."""
+
+    enabled: bool = Field(
+        default=True, description="Whether the daemon sleeps by itself; `dormouse sleep` always may."
+    )
+    min_turns: int = Field(default=1, ge=1, description="Turns to sleep on, at least.")
+    last_turn_min: float = Field(
+        default=10.0, ge=0, description="Minutes since the last turn at any door, at least."
+    )
+    input_idle_min: float = Field(
+        default=10.0, ge=0, description="Minutes without keyboard or mouse in your session, at least."
+    )
+    max_load_cores: float = Field(
+        default=0.5, ge=0, description="Cores that other processes keep busy, at most."
+    )
+    max_gpu_percent: float = Field(
+        default=20.0, ge=0, le=100, description="How busy the graphics processors are, at most."
+    )
+    min_battery_percent: float = Field(
+        default=100.0,
+        ge=0,
+        le=100,
+        description="Charge needed to sleep on battery; 100 means only when plugged in.",
+    )
+    quiet_hours: tuple[QuietHours, ...] = Field(
+        default=(),
+        description='Hours for nights in local time, such as "23:00-06:30"; any time when there are none.',
+    )
+    debt_days: float = Field(
+        default=3.0,
+        gt=0,
+        description="Days a turn waits for a night, after which quiet hours are not waited for.",
+    )
+    check_every_s: float = Field(default=60.0, ge=1, description="Seconds between two looks at all that.")
+    retry_min: float = Field(
+        default=15.0,
+        gt=0,
+        description="Minutes before a failed night is tried again; doubled by each failure, up to a day.",
+    )
+
+
+class BudgetSettings(_Settings):
+    """What a night may cost."""
+
+    training_min: float | None = Field(
+        default=None,
+        gt=0,
+        description="Minutes of training at most, standing still aside; the exam judges what came of it.",
+    )
+    battery_percent: float = Field(
+        default=20.0, ge=0, le=100, description="Charge one night may use on battery before it stands still."
+    )
+    memory_share: float = Field(
+        default=1 / 3, gt=0, le=1, description="Share of the machine's memory that training may take."
+    )
+
+
+class SleepSettings(_Settings):
+    """The night."""
+
+    compact: CompactSettings = Field(default_factory=CompactSettings, description="From talk to memories.")
+    filter: FilterSettings = Field(
+        default_factory=FilterSettings, description="What is kept out of the weights."
+    )
+    lora: LoraSettings = Field(default_factory=LoraSettings, description="The adapter's shape.")
+    training: TrainingSettings = Field(default_factory=TrainingSettings, description="How it is trained.")
+    replay: ReplaySettings = Field(
+        default_factory=ReplaySettings, description="What keeps the rest in place."
+    )
+    nap: NapTrainingSettings = Field(
+        default_factory=NapTrainingSettings, description="How a nap trains what leaves the context."
+    )
+    seed: int = Field(default=0, ge=0, description="Seed of every random choice of the night.")
+    when: WhenSettings = Field(default_factory=WhenSettings, description="When the daemon sleeps by itself.")
+    budget: BudgetSettings = Field(default_factory=BudgetSettings, description="What a night may cost.")
+    resume_after_s: float = Field(
+        default=3.0,
+        ge=0,
+        le=3600,
+        description="Seconds after a turn before a night that gave way to it goes on.",
     )

@@ -59,6 +59,7 @@ class Job:
     time_limit_s: float | None = None
     memory_limit_bytes: int | None = None
     checkpoint_s: float = 60.0
+    stacked_on: str | None = None  # a PEFT folder that is served beneath, and stays as it is
 
 
 def write_job(folder: Path, job: Job, examples: Sequence[Example], kept: Sequence[Example] = ()) -> None:
@@ -132,6 +133,8 @@ def train(
     model = AutoModelForCausalLM.from_pretrained(
         job.model, dtype=torch.bfloat16, attn_implementation=segments.NAME
     )
+    if job.stacked_on:
+        lora.merge(model, Path(job.stacked_on))
     layers = lora.inject(model, job.rank, job.alpha, job.first_layer)
     if job.start_from:
         lora.load(layers, Path(job.start_from))

@@ -331,7 +331,10 @@ def frontier(
 
 
 def register(app: typer.Typer) -> None:
-    """Add this file's commands."""
+    """Add the benchmarks' commands."""
+    from . import bench_nap
+
+    bench_nap.register(group)
     app.add_typer(group, name="bench")
 
 

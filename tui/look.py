@@ -49,14 +49,17 @@ def log(
     spec: SpecOption = None,
     json: JsonOption = False,
 ) -> None:
-    """List every adapter that was served, and when."""
+    """List every adapter that was served, and when; and every nap."""
     with Output(json) as out, Setup.of(context, home, spec).workspace(read_only=True) as space:
-        entries = space.shelf.log()
-        rows = [
-            (f"{e.at:%Y-%m-%d %H:%M:%S}", e.action, e.adapter or "base", e.note) for e in reversed(entries)
+        entries, naps = space.shelf.log(), space.journal.naps()
+        moves = [(entry.at, str(entry.action), entry.adapter or "base", entry.note) for entry in entries]
+        moves += [
+            (nap.ended_at, f"nap {nap.state}", nap.adapter or "none", "; ".join(nap.report["reasons"]))
+            for nap in naps
         ]
+        rows = [(f"{at:%Y-%m-%d %H:%M:%S}", *what) for at, *what in sorted(moves, reverse=True)]
         out.result(
-            {"log": entries},
+            {"log": entries, "naps": naps},
             lambda: table(["at (UTC)", "action", "adapter", ""], rows) if rows else print("No nights yet."),
         )
 
@@ -171,6 +174,9 @@ def _print_status(held: Status) -> None:
             ("to sleep on", held.to_sleep_on),
             ("memories", ", ".join(f"{n} {state}" for state, n in held.memories.items()) or "none"),
             ("nights", ", ".join(f"{n} {state}" for state, n in held.nights.items()) or "none"),
+            ("naps", ", ".join(f"{n} {state}" for state, n in held.naps.items()) or None),
+            ("day adapter", held.day_adapter),
+            ("last nap", held.nap_refused),
             ("unfinished", unfinished),
             *(("ALARM", alarm) for alarm in held.alarms),
         ]
@@ -214,6 +220,7 @@ def _print_adapter(shown: AdapterView) -> None:
     fields(
         [
             ("adapter", manifest["id"] + (" (served)" if shown.served else "")),
+            ("made by", "a nap, on top of its parent" if manifest.get("kind") == "day" else "a night"),
             ("made", manifest["created_at"]),
             ("parent", manifest["parent"] or "the bare base"),
             ("base", f"{manifest['architecture']} {manifest['base_sha256'][:12]}"),

@@ -126,6 +126,8 @@ class AttachedAgent(Agent):
     adapter = _far(Agent.adapter)
     nights = _far(Agent.nights)
     watch_night = _far(Agent.watch_night)
+    naps = _far(Agent.naps)
+    wait_for_nap = _far(Agent.wait_for_nap)
     warm_up = _far(Agent.warm_up)
     context = _far(Agent.context)
     _new_session = _far(Agent.new_session)

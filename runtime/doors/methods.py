@@ -54,6 +54,8 @@ REMOTE: dict[str, Callable[..., Any]] = {
         Agent.adapter,
         Agent.nights,
         Agent.watch_night,
+        Agent.naps,
+        Agent.wait_for_nap,
         Agent.warm_up,
         Agent.context,
     )

@@ -25,7 +25,7 @@ from dormouse.memory.errors import (
     NoExamOnRecord,
     UnknownAdapter,
 )
-from dormouse.memory.manifest import REQUIRED_FILES
+from dormouse.memory.manifest import MANIFEST_FORMAT, REQUIRED_FILES
 
 # Adding
 
@@ -225,8 +225,8 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "files unlisted": (lambda f: _claim(f / "manifest.json", files={}), "is that of another adapter"),
     "field missing": (lambda f: _claim(f / "manifest.json", rank=0), "its manifest.json is wrong in rank"),
     "newer format": (
-        lambda f: _claim(f / "manifest.json", format=2),
-        "has format 2, and this Dormouse reads up to 1",
+        lambda f: _claim(f / "manifest.json", format=MANIFEST_FORMAT + 1),
+        f"has format {MANIFEST_FORMAT + 1}, and this Dormouse reads up to {MANIFEST_FORMAT}",
     ),
     "exam torn": (lambda f: os.truncate(f / "exam.json", 5), "its exam.json is not JSON"),
     "exam gone": (lambda f: (f / "exam.json").unlink(), "no exam is on record"),

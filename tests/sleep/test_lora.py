@@ -123,3 +123,26 @@ def test_the_config_says_which_layers(tmp_path: Path) -> None:
     lora.save(layers, tmp_path, rank=RANK, alpha=ALPHA, base_name="tiny")
     config = json.loads((tmp_path / "adapter_config.json").read_text())
     assert (config["r"], config["lora_alpha"], config["layers_to_transform"]) == (RANK, ALPHA, [1])
+
+
+def test_an_adapter_beneath_is_part_of_the_weights(tmp_path: Path) -> None:
+    over = tiny_model(KINDS["llama"])
+    beneath = copy.deepcopy(over)
+    layers = lora.inject(beneath, RANK, ALPHA)
+    randomised(layers)
+    lora.save(layers, tmp_path / "peft", rank=RANK, alpha=ALPHA, base_name="tiny")
+    bare = over(IDS).logits
+    lora.merge(over, tmp_path / "peft")
+    assert torch.allclose(over(IDS).logits, beneath(IDS).logits, atol=1e-4)
+    assert not torch.allclose(over(IDS).logits, bare, atol=1e-2)
+    on_top = lora.inject(over, RANK, ALPHA)  # begins at zero, and what is beneath does not move
+    assert torch.allclose(over(IDS).logits, beneath(IDS).logits, atol=1e-4)
+    loss_of(over).backward()  # type: ignore[no-untyped-call]
+    assert all(layer.weight.grad is None and layer.lora_b.grad is not None for layer in on_top.values())
+
+
+def test_an_adapter_of_another_model_is_not_put_beneath(tmp_path: Path) -> None:
+    layers = lora.inject(tiny_model(KINDS["phi3"]), RANK, ALPHA)
+    lora.save(layers, tmp_path / "peft", rank=RANK, alpha=ALPHA, base_name="tiny")
+    with pytest.raises(AdapterShapeMismatch, match="has no layer"):
+        lora.merge(tiny_model(KINDS["llama"]), tmp_path / "peft")
