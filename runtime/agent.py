@@ -24,6 +24,7 @@ from ..sleep.right_of_way import RightOfWay
 from .browsing import Browsing
 from .inputs import exam_items, read_exam, read_told, told_lines
 from .listening import Listening
+from .neighbours import registered
 from .records import Tiers, ToldReport, ToldTurn
 from .spec import Spec
 from .unlearning import Unlearning
@@ -85,7 +86,7 @@ class Agent(Listening, Unlearning, Browsing):
             forget_daemon(self._space.home.path)
         self._session = None
         self._turn_lock = FifoLock()
-        self._way = RightOfWay(self.spec.sleep.resume_after_s)
+        self._way = registered(RightOfWay(self.spec.sleep.resume_after_s))
         self._night = None
         self._night_lock = threading.Lock()
         self._nap, self._nap_lock = None, threading.Lock()

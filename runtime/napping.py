@@ -17,6 +17,7 @@ from ..memory.records import Nap
 from ..sleep.errors import NightStopped
 from ..verifiers.declared import for_memories
 from .asking import means_of
+from .neighbours import ONE_NAP
 from .part import Part
 
 
@@ -75,6 +76,8 @@ class Napping(Part):
             yield
 
     def _nap_if_due(self, session: str) -> None:
+        if not ONE_NAP.acquire(blocking=False):
+            return  # the next turn asks again
         try:
             while (found := self._wake.leaving(session)) is not None:
                 self._nap_on(found)
@@ -83,6 +86,8 @@ class Napping(Part):
         except DormouseError as error:
             if not self._closed:
                 self._space.warnings.append(str(error))
+        finally:
+            ONE_NAP.release()
 
     def _nap_on(self, found: Leaving) -> None:
         from ..graphs.aside_engine import AsideEngine

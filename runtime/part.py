@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from ..memory.fifo_lock import FifoLock
 from ..sleep.right_of_way import RightOfWay
+from . import neighbours
 from .canary import Canary
 from .errors import AgentClosed
 from .spec import Spec
@@ -54,7 +55,7 @@ class Part(ABC):
     @contextmanager
     def _answering(self) -> Iterator[None]:
         """Around a turn being answered: a night stands still, and other turns wait."""
-        with self._way.turn(), self._between_turns():
+        with neighbours.turn(self._way), self._between_turns():
             self._open()
             self._last_turn = self.ticking()
             try:

@@ -103,6 +103,14 @@ def test_the_night_computes_nothing_while_a_turn_is_answered(tmp_path: Path, nig
     assert len(during) == 2 and len(set(during)) == 1
 
 
+def test_a_night_gives_way_to_the_turns_of_other_agents_too(tmp_path: Path, agent: Agent) -> None:
+    held: list[bool] = []
+    engine = ScriptedEngine(before_token=lambda said: held.append(agent.way.held))
+    with Agent(QUICK, home=tmp_path / "other", engine=engine, base=BASE) as other:
+        other.chat("hello there")
+    assert len(held) > 1 and all(held)
+
+
 def test_a_second_sleeper_is_given_the_night_that_is_running(agent: Agent, night: LongNight) -> None:
     first, one = in_thread(agent.sleep)
     assert night.began.wait(20)
