@@ -1,4 +1,4 @@
-"""The agents of one process: a turn of any of them halts the nights and naps of all, for they share its cores.
+"""The agents of one process: a turn of any of them halts the nights and naps of all, as they share its cores.
 
 Promise: what an agent registered is halted while another's turn is answered. Knows rights of way; nothing of
 agents.
