@@ -202,7 +202,7 @@ def drifting(**changes: Drift | None) -> list[str]:
 def test_an_exam_fails_without_drift_or_with_too_much_of_it() -> None:
     assert drifting() == []
     assert drifting(chat=None) == ["drift on chat text was not measured"]
-    too_much = Drift(8, 300, 20.0, 2 + SETTINGS.max_general_drift, 1.9, 3.0)
+    too_much = Drift(8, 300, 20.0, 2 + (SETTINGS.max_general_drift or 0), 1.9, 3.0)
     (reason,) = drifting(general=too_much)
     assert reason.startswith("perplexity on general text is +")
     broken = Drift(8, 300, 20.0, float("nan"), 1.0, 1.0)
