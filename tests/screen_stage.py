@@ -7,11 +7,14 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
+from unittest.mock import patch
 
 from staged_agent import StagedAgent
+from staged_records import NOW
 from textual.pilot import Pilot
 from textual.widget import Widget
 
+from dormouse.tui.app import clock
 from dormouse.tui.app.app import DormouseApp
 
 SMALL, LARGE = (80, 24), (200, 60)
@@ -74,10 +77,11 @@ async def staged(agent: StagedAgent | None = None, size: tuple[int, int] = SMALL
     """The application, with its agent open and looked at."""
     agent = agent or StagedAgent()
     app = DormouseApp(lambda: agent)
-    async with app.run_test(size=size, notifications=True) as pilot:
-        stage = Stage(app, agent, pilot)
-        await stage.until(lambda: app.outlook is not None)
-        yield stage
+    with patch.object(clock, "now", lambda: NOW):
+        async with app.run_test(size=size, notifications=True) as pilot:
+            stage = Stage(app, agent, pilot)
+            await stage.until(lambda: app.outlook is not None)
+            yield stage
 
 
 def play(act: Play, agent: StagedAgent | None = None, size: tuple[int, int] = SMALL) -> None:

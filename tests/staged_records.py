@@ -21,10 +21,13 @@ from dormouse.runtime.records import (
 from dormouse.runtime.why import Explanation, Origin, SourceTurn
 from dormouse.sleep.records import NightReport, Progress
 
+NOW = datetime(2026, 11, 20, 9, 12, tzinfo=UTC)
+"""What time it is on the stage."""
+
 
 def later(minutes: float) -> datetime:
     """So many minutes ago, and a few seconds, so that "5 min ago" does not tip over."""
-    return datetime.now(UTC) - timedelta(minutes=minutes, seconds=5)
+    return NOW - timedelta(minutes=minutes, seconds=5)
 
 
 PRIMES = """Here is a sieve. It strikes out the multiples of each prime it meets:

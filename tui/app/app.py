@@ -7,12 +7,13 @@ looked after until the end. Knows the screens and the agent's calls; nothing of 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.filter import LineFilter, NoColor
 from textual.reactive import reactive
 from textual.screen import Screen
 
@@ -53,7 +54,6 @@ class DormouseApp(App[None]):
         Binding("ctrl+q", "leave", "Quit"),
     ]
     CSS = """
-    Screen { background: $background; }
     Toast { max-width: 76; width: 60; }
     OptionList > .option-list--option-highlighted { background: $panel; color: $foreground; }
     OptionList:focus > .option-list--option-highlighted { background: $boost; text-style: bold; }
@@ -74,6 +74,11 @@ class DormouseApp(App[None]):
         for theme in themes.THEMES:
             self.register_theme(theme)
         self.theme = themes.WITHOUT_COLOUR if "NO_COLOR" in os.environ else themes.DEFAULT
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Without colour means: whatever a part asked for, no colour is sent to the terminal."""
+        filters = super().get_line_filters()
+        return [*filters, NoColor()] if self.theme == themes.WITHOUT_COLOUR else filters
 
     @property
     def night(self) -> NightLog:

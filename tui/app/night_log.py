@@ -6,9 +6,10 @@ of where they come from.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from . import clock
 
 if TYPE_CHECKING:
     from ...sleep.records import NightReport, Progress
@@ -21,7 +22,7 @@ STAGES = {
     "replay": "puts old and new together",
     "consolidate": "trains the adapter",
     "export": "writes it down",
-    "exam": "asks what it has learnt",
+    "exam": "asks what it learnt",
     "publish": "lets it serve",
     "reload": "mounts it",
     "close": "ends the night",
@@ -61,7 +62,7 @@ class NightLog:
 
     def told(self, progress: Progress) -> None:
         """Take in one record."""
-        self.running, now = True, time.monotonic()
+        self.running, now = True, clock.elapsed()
         stage = self.stages.get(progress.stage)
         if stage is None:
             for earlier in self.stages.values():
@@ -76,7 +77,7 @@ class NightLog:
     def over(self, report: NightReport | None, failure: str | None = None) -> None:
         """It has ended: with a report, or with a sentence that says why not."""
         self.running, self.report = False, report
-        now = time.monotonic()
+        now = clock.elapsed()
         for stage in self.stages.values():
             stage.ended = stage.ended or now
         self.outcome = failure if report is None else in_words(report)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from screen_stage import LARGE, SIZES, SMALL, Stage, play
 from staged_agent import StagedAgent
+from staged_records import TURNS
 from textual import events
 from textual.widgets import OptionList
 
@@ -14,6 +17,7 @@ from dormouse.tui.app.chat.calls import UNHEARD_S, Approval, CallFold
 from dormouse.tui.app.chat.prompt import Prompt
 from dormouse.tui.app.chat.screen import ChatScreen
 from dormouse.tui.app.chat.turns import AnswerTurn, UserTurn
+from dormouse.tui.app.messages import SessionChosen
 
 
 def chat(stage: Stage) -> ChatScreen:
@@ -78,7 +82,8 @@ def test_a_call_is_asked_about_and_folded(size: tuple[int, int], by: str, yes: b
             await stage.click("Approval #yes" if yes else "Approval #no")
         await stage.until(lambda: chat(stage).run is None)
         assert stage.said("approved") == [("approved", yes)]
-        assert not stage.app.screen.query(Approval)
+        await stage.until(lambda: not stage.app.screen.query(Approval))
+        assert prompt(stage).has_focus, "what is typed next is typed there"
         fold = stage.app.screen.query_one(CallFold)
         assert fold.collapsed
         assert ("arithmetic passed" if yes else "refused") in stage.shown("CallFold")
@@ -241,6 +246,30 @@ def test_a_session_is_found_resumed_and_renamed(size: tuple[int, int], by: str) 
         await stage.until(lambda: isinstance(stage.app.screen, AskText))
 
     play(act, size=size)
+
+
+def test_a_long_session_shows_its_latest_turns_and_all_when_asked() -> None:
+    agent = StagedAgent()
+    turns = [replace(TURNS["s1"][number % 2], id=number, content=f"turn {number}") for number in range(60)]
+    agent.turns_of["s1"] = turns
+
+    async def act(stage: Stage) -> None:
+        stage.app.screen.post_message(SessionChosen("s1"))
+        await stage.until(lambda: "turn 59" in stage.shown("#conversation"))
+        assert len(stage.app.screen.query(UserTurn)) == 8
+        for number in range(14):
+            prompt(stage).put(f"more {number}")
+            await stage.press("enter")
+            await stage.until(lambda: len(stage.said("stream")) == number + 1)  # noqa: B023
+            await stage.until(lambda: chat(stage).run is None)
+        assert len(stage.app.screen.query(UserTurn)) < 20
+        chat(stage).conversation.scroll_home(animate=False)
+        await stage.pilot.pause()
+        await stage.click(".earlier")
+        await stage.until(lambda: len(stage.app.screen.query(UserTurn)) == 44)
+        assert "turn 0" in stage.shown("#conversation")
+
+    play(act, agent)
 
 
 @pytest.mark.parametrize("size", SIZES)

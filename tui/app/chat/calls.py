@@ -131,7 +131,13 @@ class Approval(Vertical, can_focus=True):
 
     def on_mount(self) -> None:
         self._asked_at = time.monotonic()
-        self._answer.add_done_callback(lambda _: self.call_later(self.remove))
+        self._answer.add_done_callback(lambda _: self.call_later(self._leave))
+
+    async def _leave(self) -> None:
+        """Gone, and the prompt has the keys again if this had them."""
+        if self.has_focus_within or self.has_focus:
+            self.screen.query_one("#prompt").focus()
+        await self.remove()
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         event.stop()

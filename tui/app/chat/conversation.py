@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button
 
-from ..messages import Ended, Happened, Permission
+from ..messages import CommandGiven, Ended, Happened, Permission
 from .calls import Approval, CallFold
 from .turn_run import TurnRun
 from .turns import AnswerTurn, Remark, UserTurn, about_turn
@@ -22,7 +22,8 @@ from .turns import AnswerTurn, Remark, UserTurn, about_turn
 if TYPE_CHECKING:
     from ....runtime.records import TurnView
 
-_SHOWN_TURNS = 40
+_SHOWN_TURNS = 16  # each is laid out anew with every few words that come; a key waits meanwhile
+_MOST_WIDGETS = 2 * _SHOWN_TURNS
 _DRAWN_EVERY_S = 1 / 12
 _DOING = {
     "hear": "listening ...",
@@ -55,7 +56,6 @@ class Conversation(VerticalScroll):
         self._run: TurnRun | None = None
         self._answer: AnswerTurn | None = None
         self._calls: dict[int | None, CallFold] = {}
-        self._turns: Sequence[TurnView] = ()
         self._drawing = False
 
     def on_mount(self) -> None:
@@ -70,7 +70,7 @@ class Conversation(VerticalScroll):
 
     async def show(self, turns: Sequence[TurnView], shown: int = _SHOWN_TURNS) -> None:
         """Show a session from its latest turns; those before can be asked for."""
-        self._turns, self._run, self._answer = turns, None, None
+        self._run = self._answer = None
         await self.remove_children()
         widgets: list[Widget] = []
         if len(turns) > shown:
@@ -85,6 +85,7 @@ class Conversation(VerticalScroll):
     async def begin(self, run: TurnRun) -> None:
         """A turn is being answered."""
         await self.query(".-welcome").remove()
+        await self._shorten()
         self._run, self._answer, self._calls = run, AnswerTurn(), {}
         await self.mount(UserTurn(run.text), self._answer)
         self._answer.waiting("listening ...")
@@ -114,6 +115,8 @@ class Conversation(VerticalScroll):
     async def ask(self, message: Permission) -> Approval:
         """Ask for a yes or a no, where the call will stand."""
         question = Approval(message.asked, message.answer)
+        if self._answer is not None:
+            self._answer.waiting("waiting for your yes or no ...")
         await self.mount(question, before=self._answer)
         question.scroll_visible()
         return question
@@ -141,12 +144,25 @@ class Conversation(VerticalScroll):
         """A line of the application's own."""
         await self.mount(Remark(words, markup=False))
 
-    async def on_button_pressed(self, event: Button.Pressed) -> None:
+    async def show_all(self, turns: Sequence[TurnView]) -> None:
+        """Show a session from its beginning."""
+        await self.show(turns, len(turns))
+        self.release_anchor()
+        self.scroll_home(animate=False)
+
+    async def _shorten(self) -> None:
+        """Leave the oldest turns out of view, once there are many."""
+        turns = [child for child in self.children if not child.has_class("earlier")]
+        if len(turns) > _MOST_WIDGETS:
+            for child in turns[:-_SHOWN_TURNS]:
+                await child.remove()
+            if not self.query(".earlier"):
+                await self.mount(_earlier(), before=0)
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
         if event.button.has_class("earlier"):
             event.stop()
-            await self.show(self._turns, len(self._turns))
-            self.release_anchor()
-            self.scroll_home(animate=False)
+            self.post_message(CommandGiven("earlier"))
 
     async def _draw(self) -> None:
         if self._run is not None and not self._drawing:
@@ -161,6 +177,10 @@ class Conversation(VerticalScroll):
                 await self._answer.append(words)
         finally:
             self._drawing = False
+
+
+def _earlier() -> Button:
+    return Button("Show the earlier turns", classes="earlier", compact=True)
 
 
 def _widgets(turn: TurnView) -> list[Widget]:

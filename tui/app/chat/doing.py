@@ -57,6 +57,7 @@ class Doing:
             "help": self._help,
             "quit": lambda _: screen.dormouse.action_leave(),
             "back": lambda _: self._back(),
+            "earlier": lambda _: self._earlier(),
         }
 
     def give(self, name: str, argument: str) -> None:
@@ -92,6 +93,17 @@ class Doing:
         if not self._busy():
             self._screen.dormouse.session = None
             self._shown([])
+
+    def _earlier(self) -> None:
+        """The whole session, from its beginning."""
+        screen, agent, session = self._screen, self._screen.agent, self._screen.dormouse.session
+        if agent is None or session is None or self._busy():
+            return
+
+        def show(turns: list[TurnView]) -> None:
+            begin(screen, partial(screen.conversation.show_all, turns), group="show")
+
+        ask(screen, lambda: agent.transcript(session), show, group="transcript")
 
     def _rename(self, title: str) -> None:
         screen, session, agent = self._screen, self._screen.dormouse.session, self._screen.agent

@@ -18,9 +18,11 @@ from ..messages import Typed
 
 _FOLDED_LINES = 8
 _FOLDED_CHARS = 1000
+_OURS = ("f6", "f7", "up", "down")
+_EDITING = [key for key in TextArea.BINDINGS if isinstance(key, Binding) and key.key not in _OURS]
 
 
-class Prompt(TextArea):
+class Prompt(TextArea, inherit_bindings=False):
     """Enter sends; Ctrl+J, Alt+Enter and Shift+Enter begin a new line."""
 
     DEFAULT_CSS = """
@@ -37,6 +39,7 @@ class Prompt(TextArea):
         Binding("up", "earlier", "Earlier", show=False),
         Binding("down", "later", "Later", show=False),
         Binding("tab", "complete", "Complete", show=False),
+        *_EDITING,
     ]
 
     @dataclass

@@ -17,6 +17,7 @@ from textual.widgets import Footer, Input, OptionList
 from ..asking import Reading
 from ..bar import TopBar
 from ..calling import ask, begin
+from ..clock import ago
 from ..messages import (
     CommandGiven,
     Ended,
@@ -35,7 +36,7 @@ from .composer import Composer
 from .conversation import Conversation
 from .doing import Doing
 from .prompt import Prompt
-from .sessions import SessionsPane, ago
+from .sessions import SessionsPane
 from .tiers import TiersPanel
 from .turn_run import TurnRun
 

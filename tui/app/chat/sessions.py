@@ -6,7 +6,6 @@ session is shown; asks the agent in threads.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -18,6 +17,7 @@ from textual.widgets.option_list import Option
 
 from ..asking import AskText
 from ..calling import ask
+from ..clock import ago
 from ..messages import CommandGiven, SessionChosen
 
 if TYPE_CHECKING:
@@ -134,15 +134,6 @@ class SessionsPane(Vertical):
         before = shown.highlighted
         shown.set_options(rows)
         shown.highlighted = min(before or 0, len(rows) - 1)
-
-
-def ago(at: datetime) -> str:
-    """How long ago, in the shortest words."""
-    seconds = (datetime.now(UTC) - at).total_seconds()
-    for size, name in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{int(seconds // size)} {name} ago"
-    return "just now"
 
 
 def _session(view: SessionView, *, here: bool) -> Content:

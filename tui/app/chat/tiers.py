@@ -14,8 +14,8 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from ..clock import ago
 from ..messages import SourceOpened
-from .sessions import ago
 
 if TYPE_CHECKING:
     from ....graphs.context import ContextView

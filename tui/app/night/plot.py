@@ -29,7 +29,7 @@ def braille(values: Sequence[float], width: int, height: int, low: float, high: 
         for filled in range(before, y + step, step) if x else [y]:
             cells[filled // 4][x // 2] |= _BITS[filled % 4][x % 2]
         before = y
-    return ["".join(chr(_EMPTY + bits) for bits in row) for row in cells]
+    return ["".join(chr(_EMPTY + bits) if bits else " " for bits in row) for row in cells]
 
 
 def _spread(values: Sequence[float], columns: int) -> list[float]:

@@ -5,12 +5,12 @@ Knows how a stage is drawn; nothing of what it does.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 
 from textual.content import Content
 from textual.widgets import Static
 
+from .. import clock
 from ..night_log import STAGES, NightLog, StageLog
 
 _BAR = 10
@@ -23,7 +23,7 @@ class Stages(Static):
 
     def live(self, log: NightLog) -> None:
         """The night that is slept, or has just been."""
-        now = time.monotonic()
+        now = clock.elapsed()
         names = [*STAGES, *(name for name in log.stages if name not in STAGES)]
         rows = [
             _row(name, log.stages.get(name), now, log.current)

@@ -1,0 +1,248 @@
+"""The scenes whose pictures are kept: each screen in both sizes, and what the README shows.
+
+`python tests/screen_scenes.py` draws them all anew: the pictures that tests compare with, beside the tests,
+and those of the README in docs/pictures. Look at every one that changed before it is committed. `--check
+FOLDER` writes them there instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import re
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from screen_stage import LARGE, SMALL, Stage, staged
+from staged_agent import StagedAgent
+from staged_records import night_records
+
+from dormouse.tui.app import clock
+from dormouse.tui.app.chat.calls import UNHEARD_S, Approval
+from dormouse.tui.app.chat.prompt import Prompt
+from dormouse.tui.app.night_log import NightLog
+
+ROOT = Path(__file__).parent.parent
+KEPT = ROOT / "tests" / "tui" / "app" / "pictures"
+SHOWN = ROOT / "docs" / "pictures"
+MIDDLE = (112, 32)
+
+Act = Callable[[Stage], Coroutine[Any, Any, None]]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What is done until the picture is taken."""
+
+    name: str
+    act: Act
+    size: tuple[int, int]
+    asks: bool = False
+
+
+async def chatting(stage: Stage) -> None:
+    await stage.say("What is my dog called?")
+    await stage.say("Write me a prime sieve.")
+    await stage.until(lambda: "3400 tokens, 4 messages" in stage.shown("#tiers") or stage.app.size == SMALL)
+
+
+async def asking(stage: Stage) -> None:
+    await stage.write("How much is (19 - 7) * 3?")
+    await stage.press("enter")
+    await stage.until(lambda: stage.app.screen.query(Approval))
+    await stage.pilot.pause(2 * UNHEARD_S)
+
+
+async def completing(stage: Stage) -> None:
+    await stage.write("/re")
+
+
+async def searching(stage: Stage) -> None:
+    await stage.press("ctrl+f")
+    await stage.write("fridge")
+    await stage.until(lambda: "in Biscotti" in stage.shown("#sessions"))
+
+
+async def tiers(stage: Stage) -> None:
+    await stage.press("f6")
+    await stage.say("What is my dog called?")
+    await stage.until(lambda: "360 of 3400" in stage.shown("#tiers"))
+
+
+async def remembering(stage: Stage) -> None:
+    await stage.press("f3")
+    await stage.until(lambda: "consolidated 3" in stage.shown())
+    await stage.press("down", "down", "down", "down")
+
+
+async def forgetting(stage: Stage) -> None:
+    await remembering(stage)
+    await stage.press("d")
+    await stage.until(lambda: "cannot be undone" in stage.shown())
+
+
+async def sleeping(stage: Stage) -> None:
+    """In the middle of training, with a clock that ticks a second a record."""
+    log, seconds = NightLog(), iter(range(1000))
+    with patch.object(clock, "elapsed", lambda: float(next(seconds))):
+        for record in night_records():
+            log.told(record)
+            if len(log.losses) == 44:
+                break
+    patch.object(clock, "elapsed", lambda: 61.0).start()
+    assert stage.app._follower is not None
+    stage.app._follower.log = log
+    await stage.press("f4")
+    await stage.until(lambda: "▸ consolidate" in stage.shown("Stages"))
+
+
+async def looking_back(stage: Stage) -> None:
+    await stage.press("f4")
+    await stage.until(lambda: stage.app.screen.query("#nights"))
+    await stage.press("tab", "tab", "tab", "down", "down")
+    await stage.until(lambda: "n0004" in stage.shown())
+
+
+async def without_colour(stage: Stage) -> None:
+    stage.app.theme = "plain"
+    await chatting(stage)
+
+
+async def at_dawn(stage: Stage) -> None:
+    stage.app.theme = "dawn"
+    await chatting(stage)
+
+
+SCENES = [
+    *(Scene(f"chat_{size[0]}", chatting, size) for size in (SMALL, LARGE)),
+    *(Scene(f"approval_{size[0]}", asking, size, asks=True) for size in (SMALL, LARGE)),
+    Scene("commands_80", completing, SMALL),
+    Scene("sessions_80", searching, SMALL),
+    Scene("tiers_80", tiers, SMALL),
+    *(Scene(f"memory_{size[0]}", remembering, size) for size in (SMALL, LARGE)),
+    Scene("forget_80", forgetting, SMALL),
+    *(Scene(f"night_{size[0]}", sleeping, size) for size in (SMALL, LARGE)),
+    Scene("history_80", looking_back, SMALL),
+    Scene("plain_80", without_colour, SMALL),
+    Scene("dawn_200", at_dawn, LARGE),
+]
+FOR_THE_README = [
+    Scene("memory", remembering, MIDDLE),
+    Scene("night", sleeping, MIDDLE),
+]
+
+
+def picture(scene: Scene) -> str:
+    """The scene as SVG, the same each time."""
+
+    async def run() -> str:
+        agent = StagedAgent(asks=scene.asks)
+        async with staged(agent, scene.size) as stage:
+            stage.app.clear_notifications()
+            for prompt in stage.app.screen.query(Prompt):
+                prompt.cursor_blink = False
+            await scene.act(stage)
+            await stage.pilot.pause(0.1)
+            drawn = svg(stage)
+            stage.app.exit()
+            return drawn
+
+    try:
+        return asyncio.run(run())
+    finally:
+        patch.stopall()
+
+
+def svg(stage: Stage) -> str:
+    """What is seen now. The font is asked for by name only: nothing is fetched to show it."""
+    drawn = stage.app.export_screenshot(title="dormouse chat", simplify=True)
+    drawn = re.sub(r"@font-face \{.*?\}", "", drawn, flags=re.DOTALL)
+    return "\n".join(line.rstrip() for line in drawn.splitlines() if line.strip()) + "\n"
+
+
+def recording() -> str:
+    """A chat from the first key to the answer, as one SVG that plays by itself."""
+
+    async def run() -> list[tuple[str, float]]:
+        frames: list[tuple[str, float]] = []
+        agent = StagedAgent(asks=True)
+        async with staged(agent, MIDDLE) as stage:
+            stage.app.screen.query_one(Prompt).cursor_blink = False
+
+            async def frame(seconds: float) -> None:
+                await stage.pilot.pause(0.1)
+                frames.append((svg(stage), seconds))
+
+            await frame(1.2)
+            await stage.write("How much is")
+            await frame(0.5)
+            await stage.write(" (19 - 7) * 3?")
+            await frame(0.8)
+            await stage.press("enter")
+            await stage.until(lambda: stage.app.screen.query(Approval))
+            await stage.pilot.pause(2 * UNHEARD_S)
+            await frame(2.0)
+            await stage.press("y")
+            await stage.until(lambda: stage.app.screen.run is None)  # type: ignore[attr-defined]
+            await frame(1.6)
+            agent.asks = False
+            await stage.write("What is my dog called?")
+            await frame(0.8)
+            await stage.press("enter")
+            await stage.until(lambda: "Your dog is called" in stage.shown("#conversation"))
+            await stage.until(lambda: stage.app.screen.run is None)  # type: ignore[attr-defined]
+            await frame(2.4)
+            await stage.say("Write me a prime sieve.")
+            await frame(3.5)
+        return frames
+
+    return animated(asyncio.run(run()))
+
+
+def animated(frames: list[tuple[str, float]]) -> str:
+    """One SVG that shows each frame for its seconds, over and over; without animation, the last."""
+    whole, begun, styles, bodies = sum(seconds for _, seconds in frames), 0.0, [], []
+    for number, (drawn, seconds) in enumerate(frames):
+        first, last = 100 * begun / whole, 100 * (begun + seconds) / whole
+        edges = [f"0%{{opacity:{int(number == 0)}}}"] if number else []
+        edges += [f"{first:.2f}%{{opacity:1}}", f"{last:.2f}%{{opacity:0}}", "100%{opacity:0}"]
+        if number == len(frames) - 1:
+            edges[-2:] = ["100%{opacity:1}"]
+        styles.append(
+            f"@keyframes f{number}{{{''.join(edges)}}}"
+            f"#f{number}{{opacity:{int(number == len(frames) - 1)};"
+            f"animation:f{number} {whole:.1f}s infinite step-end}}"
+        )
+        bodies.append(f'<g id="f{number}">{drawn}</g>')
+        begun += seconds
+    box = re.search(r'viewBox="[^"]*"', frames[0][0])
+    assert box is not None
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" {box[0]}>\n<style>{"".join(styles)}</style>\n'
+        + "".join(bodies)
+        + "</svg>\n"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", metavar="FOLDER", type=Path, help="write the pictures there instead")
+    parser.add_argument("--only", metavar="NAME", help="only the scenes whose names begin so")
+    given = parser.parse_args()
+    kept, shown = (given.check, given.check / "shown") if given.check else (KEPT, SHOWN)
+    for scenes, folder in ((SCENES, kept), (FOR_THE_README, shown)):
+        folder.mkdir(parents=True, exist_ok=True)
+        for scene in scenes:
+            if scene.name.startswith(given.only or ""):
+                (folder / f"{scene.name}.svg").write_text(picture(scene))
+                print(folder / f"{scene.name}.svg")
+    if not given.only:
+        (shown / "chat.svg").write_text(recording())
+        print(shown / "chat.svg")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+"""Every screen looks as it did when somebody looked at it last."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from screen_scenes import KEPT, SCENES, Scene, animated, picture
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=[scene.name for scene in SCENES])
+def test_the_screen_looks_as_it_did(scene: Scene, tmp_path: Path) -> None:
+    drawn, kept = picture(scene), KEPT / f"{scene.name}.svg"
+    if not kept.exists() or kept.read_text() != drawn:
+        (tmp_path / kept.name).write_text(drawn)
+        pytest.fail(
+            f"{scene.name} looks otherwise: compare {tmp_path / kept.name} with {kept}; "
+            "python tests/screen_scenes.py draws what is to be kept"
+        )
+
+
+def test_a_recording_shows_every_frame_once_a_round() -> None:
+    frame = '<svg viewBox="0 0 10 10"></svg>'
+    played = animated([(frame, 1.0), (frame, 3.0)])
+    assert played.count("<g id=") == 2
+    assert "25.00%{opacity:1}" in played and "animation:f1 4.0s" in played
