@@ -82,9 +82,8 @@ class CallFold(Collapsible):
         outcomes = "".join(f" · {one.verifier} {one.outcome}" for one in self._verdicts)
         self.title = Content.assemble(  # type: ignore[assignment]  # a title may be content
             (sign, style),
-            f" {self._name}",
-            (f"({_one_line(self._arguments)})", "$foreground-muted"),
-            (f" {self._state}{outcomes}", "$foreground-muted"),
+            f" {self._name} {self._state}{outcomes}",
+            (f" ({_one_line(self._arguments)})", "$foreground-muted"),
         )
         written = json.dumps(dict(self._arguments), ensure_ascii=False, indent=2)
         parts = [Content.styled("called with", "bold"), Content(written)]
