@@ -19,6 +19,7 @@ from unittest.mock import patch
 from screen_stage import LARGE, SMALL, Stage, staged
 from staged_agent import StagedAgent
 from staged_records import night_records
+from textual.widgets import OptionList
 
 from dormouse.tui.app import clock
 from dormouse.tui.app.chat.calls import UNHEARD_S, Approval
@@ -58,6 +59,9 @@ async def asking(stage: Stage) -> None:
 
 async def completing(stage: Stage) -> None:
     await stage.write("/re")
+    shown = stage.app.screen.query_one("#completions", OptionList)
+    await stage.until(lambda: shown.option_count == 2 and shown.highlighted == 0)
+    await stage.until(lambda: "/retry" in stage.shown() and "/sessions" not in stage.shown())
 
 
 async def searching(stage: Stage) -> None:
@@ -156,10 +160,11 @@ def picture(scene: Scene) -> str:
         patch.stopall()
 
 
-def svg(stage: Stage) -> str:
-    """What is seen now. The font is asked for by name only: nothing is fetched to show it."""
+def svg(stage: Stage, name: str = "screen") -> str:
+    """What is seen now, its parts called by `name`. No font is fetched to show it."""
     drawn = stage.app.export_screenshot(title="dormouse chat", simplify=True)
     drawn = re.sub(r"@font-face \{.*?\}", "", drawn, flags=re.DOTALL)
+    drawn = re.sub(r"terminal-\d+", name, drawn)
     return "\n".join(line.rstrip() for line in drawn.splitlines() if line.strip()) + "\n"
 
 
@@ -174,7 +179,7 @@ def recording() -> str:
 
             async def frame(seconds: float) -> None:
                 await stage.pilot.pause(0.1)
-                frames.append((svg(stage), seconds))
+                frames.append((svg(stage, f"frame{len(frames)}"), seconds))
 
             await frame(1.2)
             await stage.write("How much is")
