@@ -92,7 +92,8 @@ def test_the_first_picture_and_each_key_are_soon_there(
     with PtyTerminal(*arguments, size=(200, 60), environment=environment()) as terminal:
         painted = terminal.until(lambda seen: "Say something" in seen)
         terminal.until(lambda seen: "embedded" in seen)
-        terminal.until(lambda seen: "tokens" in seen, 120)
+        terminal.press("Hello.\r")
+        terminal.until(lambda seen: "bare base · " in seen, 120)
         echoes: list[float] = []
         for key in _KEYS:
             if not echoes or len(echoes) % 20 == 0:
