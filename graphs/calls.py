@@ -7,9 +7,10 @@ as untrusted. Knows nothing of which tools there are.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, TypedDict
 
-from ..memory.engine import Message, Role, Sampling, WakeEngine
+from ..memory.engine import Completion, Message, OfferedTool, Role, Sampling, WakeEngine
 from ..memory.journal import Journal
 from ..memory.records import CallState
 from . import decision
@@ -17,6 +18,7 @@ from .abc import Tool, ToolFailed, Where
 from .context import clip
 from .events import Asked, CallBegan, CallEnded
 from .evidence import pack
+from .native_tools import Native
 from .running import Limits, Run
 
 QUESTION_TOKENS = 64
@@ -54,6 +56,34 @@ class Calls:
         """Whether any tool's calls may have to be asked for."""
         return any(tool.approval != "never" for tool in self.tools.values())
 
+    def native(self, engine: WakeEngine) -> Native | None:
+        """The tools in the base's own words, where its chat template has some for them."""
+        if not self.tools or engine.tool_syntax is None:
+            return None
+        tools = (OfferedTool(t.name, t.description, t.parameters) for t in self.tools.values())
+        return Native(engine.tool_syntax, tuple(tools))
+
+    def told(self, engine: WakeEngine, messages: Sequence[Message]) -> list[Message]:
+        """The messages as they are answered: told of the tools where that has a place of its own."""
+        native = self.native(engine)
+        return list(messages) if native is None else native.offered(messages)
+
+    def deciding_tokens(self, engine: WakeEngine, question: str) -> int:
+        """How much longer the messages are when it has to be decided."""
+        some = [Message("user", "")]
+        if (native := self.native(engine)) is None:
+            return engine.count(self.instruction(engine, question))
+        return engine.count_messages(native.offered(some)) - engine.count_messages(some)
+
+    def with_result(
+        self, engine: WakeEngine, messages: list[Message], pending: Pending, result: str, takes_tools: bool
+    ) -> list[Message]:
+        """The messages with a call that was made, and what came of it."""
+        if (native := self.native(engine)) is None:
+            return with_result(messages, result, takes_tools)
+        call = native.syntax.written(pending["name"], pending["arguments"])
+        return [*messages, Message("assistant", call), Message("tool", result)]
+
     def instruction(self, engine: WakeEngine, question: str) -> str:
         """What the model is told when it has to decide."""
         shown = clip(question, QUESTION_TOKENS, engine.count)
@@ -63,21 +93,10 @@ class Calls:
         self, engine: WakeEngine, run: Run, messages: Sequence[Message], made: Sequence[Mapping[str, Any]]
     ) -> tuple[Pending | None, bytes | None]:
         """The call the model wants, and the tokens it said so with; none for one that was `made` before."""
-        turn, tools = run.turn, list(self.tools.values())
-        *before, last = messages
-        words = self.instruction(engine, turn.text)
-        asked = [*before, Message(last.role, f"{last.content}\n\n{words}")]
-        room = engine.context_tokens - engine.count_messages(asked)
-        sampling = Sampling(
-            max_tokens=max(1, min(run.tokens_left(self._limits.call_tokens), room)),
-            json_schema=decision.schema(tools),
-            top_logprobs=self._top_k,
-        )
-        answer = engine.complete(asked, sampling, adapters=turn.adapters, cancelled=run.stopped)
-        run.spent_tokens += len(answer.tokens)
-        if answer.finish == "cancelled":
+        turn = run.turn
+        answer, call = self._decided(engine, run, messages)
+        if answer is None or answer.finish == "cancelled":
             return None, None
-        call = decision.read(answer.text, tools)
         again = call is not None and any(
             (call.name, call.arguments) == (each["name"], each["arguments"]) for each in made
         )
@@ -92,6 +111,34 @@ class Calls:
             broken=call.broken,
         )
         return pending, pack(answer.tokens) if self._top_k else None
+
+    def _decided(
+        self, engine: WakeEngine, run: Run, messages: Sequence[Message]
+    ) -> tuple[Completion | None, decision.Call | None]:
+        """What was said, and the call in it."""
+        turn, tools, native = run.turn, list(self.tools.values()), self.native(engine)
+        *before, last = messages
+        if native is None:
+            words = self.instruction(engine, turn.text)
+            asked = [*before, Message(last.role, f"{last.content}\n\n{words}")]
+        else:
+            asked = native.offered(messages)
+        room = engine.context_tokens - engine.count_messages(asked) - SPARE_TOKENS
+        sampling = Sampling(
+            max_tokens=max(1, min(run.tokens_left(self._limits.call_tokens), room)), top_logprobs=self._top_k
+        )
+        if native is None:
+            sampling = replace(sampling, json_schema=decision.schema(tools))
+            answer = engine.complete(asked, sampling, adapters=turn.adapters, cancelled=run.stopped)
+            run.spent_tokens += len(answer.tokens)
+            return answer, decision.read(answer.text, tools) if answer.finish != "cancelled" else None
+        said = native.decided(
+            engine, asked, sampling, must=False, adapters=turn.adapters, cancelled=run.stopped
+        )
+        if said is None or said.finish == "cancelled":
+            return said, None
+        run.spent_tokens += len(said.tokens)
+        return said, decision.read_native(said.text, native)
 
     def permit(self, run: Run, reply_to: int | None, pending: Pending, evidence: bytes | None) -> Pending:
         """Journal the call: as being made, or as waiting to be allowed."""

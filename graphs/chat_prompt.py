@@ -10,9 +10,11 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..memory.engine import Message
+from ..memory.engine import Message, OfferedTool
 from ..memory.errors import BadInput
+from ..memory.tool_syntax import ToolSyntax
 from .chat import ChatMessage, ChatRequest, Function, FunctionCall
+from .native_tools import Native, rebased
 
 _NONE = "none"
 _CALL, _ARGUMENTS = "function", "arguments"
@@ -41,6 +43,29 @@ def plain(messages: Sequence[ChatMessage], takes_tools: bool) -> list[Message]:
         else:
             shown.append(Message(role, content))
     return shown
+
+
+def natively(messages: Sequence[ChatMessage], syntax: ToolSyntax) -> list[Message]:
+    """The messages for a base whose chat template knows tools: its calls as it writes them, each result as a
+    tool's message of its own.
+    """
+    shown: list[Message] = []
+    for said in messages:
+        calls = [syntax.written(call.name, _mapping(call.arguments)) for call in said.calls]
+        content = "\n".join(filter(None, [said.content.strip() and said.content, *calls]))
+        if said.role == "assistant" and not content:
+            continue
+        if shown and shown[-1].role == said.role != "tool":
+            shown[-1] = Message(said.role, f"{shown[-1].content}\n\n{content}")
+        else:
+            shown.append(Message(said.role, content))
+    return shown
+
+
+def native_tools(request: ChatRequest, syntax: ToolSyntax) -> Native:
+    """The functions that may be called, as the base's chat template is told of them."""
+    functions = [f for f in request.functions if request.choice in ("auto", "required", f.name)]
+    return Native(syntax, tuple(OfferedTool(f.name, f.description, f.parameters) for f in functions))
 
 
 def fitted(messages: Sequence[Message], room: int, count: CountMessages) -> list[Message]:
@@ -78,10 +103,16 @@ def with_aside(messages: Sequence[Message], aside: str, *, late: bool) -> list[M
 def call_schema(request: ChatRequest) -> str:
     """JSON Schema (text) of a call of one of the request's functions; with `auto`, or of none."""
     functions = [f for f in request.functions if request.choice in ("auto", "required", f.name)]
-    choices = [_choice(f.name, f.parameters) for f in functions]
+    choices, declared = [], {}
+    for number, function in enumerate(functions):
+        part = f"function{number}"
+        known = function.parameters if function.parameters.get("properties") else _NO_ARGUMENTS
+        declared[part] = rebased(known, f"#/$defs/{part}")
+        choices.append(_choice(function.name, {"$ref": f"#/$defs/{part}"}))
     if request.choice == "auto":
         choices = [_choice(_NONE, None), *choices]
     schema: dict[str, Any] = choices[0] if len(choices) == 1 else {"anyOf": choices}
+    schema["$defs"] = declared
     try:
         return json.dumps(schema)
     except (TypeError, ValueError) as error:
@@ -134,7 +165,7 @@ _NO_ARGUMENTS = {"type": "object", "properties": {}, "additionalProperties": Fal
 def _choice(name: str, parameters: Mapping[str, Any] | None) -> dict[str, Any]:
     properties: dict[str, Any] = {_CALL: {"const": name}}
     if parameters is not None:
-        properties[_ARGUMENTS] = dict(parameters) if parameters.get("properties") else _NO_ARGUMENTS
+        properties[_ARGUMENTS] = dict(parameters)
     return {
         "type": "object",
         "properties": properties,
@@ -164,6 +195,11 @@ def _inside(arguments: str) -> str:
     if not isinstance(values, Mapping):
         return arguments
     return ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in values.items())
+
+
+def _mapping(arguments: str) -> Mapping[str, Any]:
+    values = _loaded(arguments)
+    return values if isinstance(values, Mapping) else {"value": values}
 
 
 def _loaded(arguments: str) -> Any:

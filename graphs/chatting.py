@@ -6,6 +6,7 @@ text fits the schema that was asked for. Nothing is journaled here.
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
@@ -14,8 +15,19 @@ from ..memory.engine import Completion, Message, Mount, Role, Token, WakeEngine
 from ..memory.errors import ContextOverflow, EngineError
 from ..memory.grammar.constraint import constraint
 from .chat import ChatAnswer, ChatFinish, ChatRequest, FunctionCall
-from .chat_prompt import already_made, call_schema, deciding, fitted, plain, read_call, with_aside
+from .chat_prompt import (
+    already_made,
+    call_schema,
+    deciding,
+    fitted,
+    native_tools,
+    natively,
+    plain,
+    read_call,
+    with_aside,
+)
 from .context import LOOP_WINDOW, looping
+from .native_tools import Native
 
 _SPARE_TOKENS = 16
 _LEAST_ANSWER_TOKENS = 8
@@ -40,49 +52,82 @@ class Chatting:
 
         Raises EngineError, ContextOverflow, and BadInput for a schema that cannot be used.
         """
-        messages = self._shown(request)
+        native = self._native(request)
+        messages = self._shown(request, native)
         if request.functions and request.choice != "none":
-            decided = self._decide(request, messages)
-            call = self._call_in(decided, request)
-            if call is not None or decided.finish == "cancelled":
+            decided = self._decide(request, messages, native)
+            call = None if decided is None else self._call_in(decided, request, native)
+            if decided is not None and (call is not None or decided.finish == "cancelled"):
                 if call is not None:
                     yield call
                 return _answered(decided, "", (call,) if call else (), "tool_calls" if call else "cancelled")
         return (yield from self._say(request, messages))
 
-    def _shown(self, request: ChatRequest) -> list[Message]:
-        messages = plain(request.messages, takes_tools(self.engine))
+    def _native(self, request: ChatRequest) -> Native | None:
+        """The functions in the base's own words, where it has some for them."""
+        if not request.functions or request.choice == "none" or not takes_tools(self.engine):
+            return None
+        syntax = self.engine.tool_syntax
+        return None if syntax is None else native_tools(request, syntax)
+
+    def _shown(self, request: ChatRequest, native: Native | None) -> list[Message]:
+        shown = self._fitting(request, native)
+        return shown if native is None else native.offered(shown)
+
+    def _fitting(self, request: ChatRequest, native: Native | None) -> list[Message]:
+        if native is not None:
+            messages = natively(request.messages, native.syntax)
+        else:
+            messages = plain(request.messages, takes_tools(self.engine))
         late = _takes(self.engine, "system", "user", "assistant", "system", "user")
         whole = with_aside(messages, self.aside, late=late)
         if not self.drop_oldest:
             return whole
         spare = min(request.sampling.max_tokens, self.engine.context_tokens // 4) + _SPARE_TOKENS
-        if request.functions and request.choice != "none":
+        if native is not None:
+            some = [Message("user", "")]
+            spare += self.engine.count_messages(native.offered(some)) - self.engine.count_messages(some)
+        elif request.functions and request.choice != "none":
             spare += self.engine.count(deciding([Message("user", "")], request)[0].content)
         room = self.engine.context_tokens - spare
         count = self.engine.count_messages
         aside = max(0, count(whole) - count(messages))
         return with_aside(fitted(messages, room - aside, count), self.aside, late=late)
 
-    def _decide(self, request: ChatRequest, messages: list[Message]) -> Completion:
-        asked = deciding(messages, request)
-        room = self._room(asked)
+    def _decide(
+        self, request: ChatRequest, messages: list[Message], native: Native | None
+    ) -> Completion | None:
+        """What was decided as JSON; None where the base began to say something instead."""
+        asked = deciding(messages, request) if native is None else messages
+        room = self._room(asked) - (0 if native is None else self.engine.count(native.syntax.prefix))
         # The sampling's own limits are for what is said: a call that is cut off is none.
         sampling = replace(
             request.sampling,
             max_tokens=min(room, max(1024, request.sampling.max_tokens)),
-            json_schema=call_schema(request),
+            json_schema=call_schema(request) if native is None else None,
             grammar=None,
             stop=(),
             repeat_penalty=1.0,
         )
+        if native is not None:
+            must = request.choice != "auto"
+            return native.decided(
+                self.engine, asked, sampling, must=must, adapters=self.adapters, cancelled=self.cancelled
+            )
         return self.engine.complete(asked, sampling, adapters=self.adapters, cancelled=self.cancelled)
 
-    def _call_in(self, decided: Completion, request: ChatRequest) -> FunctionCall | None:
+    def _call_in(
+        self, decided: Completion, request: ChatRequest, native: Native | None
+    ) -> FunctionCall | None:
         text = decided.text
-        if decided.finish == "length":
-            text = constraint(call_schema(request)).settled(text).text  # closed where it was cut off
-        found = read_call(text)
+        if decided.finish == "length":  # closed where it was cut off
+            schema = call_schema(request) if native is None else native.schema()
+            text = constraint(schema).settled(text).text
+        if native is None:
+            found = read_call(text)
+        else:
+            said = native.syntax.read(text)
+            found = None if said is None else (said[0], json.dumps(said[1], ensure_ascii=False))
         if found is None:
             if request.choice != "auto" and decided.finish != "cancelled":
                 raise EngineError("the arguments of the function that must be called do not fit the context")

@@ -11,13 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..memory.grammar.constraint import Constraint, constraint
+from ..memory.grammar.constraint import Constraint, Ended, constraint
 from .abc import Tool
+from .native_tools import Native, rebased
 
 _NONE = "none"
 _NO_TOOL = ("I like long walks by the sea.", "Who wrote Hamlet?", "Good morning!")
 
 Broken = Literal["", "cut", "unfit"]
+_BROKEN: Mapping[Ended, Broken] = {"said": "", "closed": "cut", "replaced": "unfit"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ def schema(tools: Sequence[Tool]) -> str:
     declared: dict[str, Any] = {}
     for number, tool in enumerate(tools):
         part = f"tool{number}"
-        declared[part] = _rebased(tool.parameters, f"#/$defs/{part}")
+        declared[part] = rebased(tool.parameters, f"#/$defs/{part}")
         choices.append(_choice(tool.name, {"$ref": f"#/$defs/{part}"}))
     return json.dumps({"anyOf": choices, "$defs": declared}, ensure_ascii=False)
 
@@ -74,8 +76,14 @@ def read(text: str, tools: Sequence[Tool]) -> Call | None:
     decided = settled.value
     if decided["tool"] == _NONE:
         return None
-    broken: Broken = {"said": "", "closed": "cut", "replaced": "unfit"}[settled.how]  # type: ignore[assignment]
-    return Call(decided["tool"], decided["arguments"], broken)
+    return Call(decided["tool"], decided["arguments"], _BROKEN[settled.how])
+
+
+def read_native(text: str, native: Native) -> Call | None:
+    """As `read`, of a call as the base's own template has it."""
+    settled = constraint(native.schema()).settled(text.strip())
+    name, arguments = settled.value[native.syntax.name_key], settled.value[native.syntax.arguments_key]
+    return Call(name, arguments, _BROKEN[settled.how])
 
 
 def _arguments(tool: Tool) -> str:
@@ -100,15 +108,3 @@ def _choice(name: str, parameters: Mapping[str, Any] | None) -> dict[str, Any]:
         "required": list(properties),
         "additionalProperties": False,
     }
-
-
-def _rebased(part: Any, root: str) -> Any:
-    """A schema's copy for a place inside another, where what it calls # is `root`."""
-    if isinstance(part, Mapping):
-        dropped = [key for key in ("$id", "$schema") if isinstance(part.get(key), str)]
-        moved = {key: _rebased(value, root) for key, value in part.items() if key not in dropped}
-        reference = part.get("$ref")
-        if isinstance(reference, str) and (reference == "#" or reference.startswith("#/")):
-            moved["$ref"] = root + reference[1:]
-        return moved
-    return [_rebased(value, root) for value in part] if isinstance(part, list) else part

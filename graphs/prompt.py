@@ -93,7 +93,7 @@ class PromptBuilder:
         """The tokens the messages may take, so that an answer fits, and a decision with what comes of it."""
         spare = self._memory.context.max_answer_tokens + SPARE_TOKENS
         if self._calls.tools:
-            words = self._engine.count(self._calls.instruction(self._engine, question))
+            words = self._calls.deciding_tokens(self._engine, question)
             result = min(self._calls.result_tokens, self._engine.context_tokens // 4)
             spare += words + max(_LEAST_CALL_TOKENS, result)
         return max(1, self._engine.context_tokens - spare)

@@ -24,7 +24,7 @@ from ..memory.settings import MemorySettings
 from ..sleep.taint import own_words
 from ..verifiers.abc import Verifier
 from .abc import Tool
-from .calls import Calls, Pending, asked_of, with_result
+from .calls import Calls, Pending, asked_of
 from .context import LOOP_WINDOW, ContextView, looping
 from .events import Asked, NodeBegan, Said
 from .evidence import pack
@@ -102,6 +102,8 @@ class WakeGraph:
 
     def run(self, turn: WakeTurn) -> WakeAnswer:
         """Take one turn. Raises EngineError and JournalError; what was journaled by then stays."""
+        if turn.session_id is None and not (turn.tools and self._calls.tools):
+            return self._walked(Run(turn, self._limits))
         with self._graph() as graph:
             run = Run(turn, self._limits)
             thread = f"turn-{secrets.token_hex(8)}"
@@ -121,6 +123,17 @@ class WakeGraph:
                 raise UnknownRecord("waiting tool call", call_id)
             run = Run(turn, self._limits, answered=call_id)
             return self._to_the_end(graph, run, Command(resume=approved), thread)
+
+    def _walked(self, run: Run) -> WakeAnswer:
+        """A turn that has nothing to keep and nothing to decide: the graph's nodes are then a line. Walked
+        without LangGraph, whose import is most of the time a single question takes.
+        """
+        state: WakeState = {"text": run.turn.text}
+        line = [("hear", self._hear), ("recall", self._recall), ("generate", self._generate)]
+        for name, node in [*line, ("record", self._record), ("verify", self._verify)]:
+            run.tell(NodeBegan(name))
+            state.update(node(state, run))
+        return _answer_of(cast("dict[str, Any]", state), run, None)
 
     def view(self, session_id: str) -> ContextView:
         """What of a session the next turn would be answered with, before the turn itself."""
@@ -261,7 +274,8 @@ class WakeGraph:
         pending = state["pending"]
         assert pending is not None
         result = self._calls.act(self._engine, run, pending, state["user_turn_id"])
-        messages = with_result(_messages(state), result, self._prompt.takes("system", "user", "tool"))
+        takes = self._prompt.takes("system", "user", "tool")
+        messages = self._calls.with_result(self._engine, _messages(state), pending, result, takes)
         judge_call(self._verifiers, self._journal, run, pending, result)
         return {"messages": _plain(messages), "calls": [*state["calls"], pending], "pending": None}
 
@@ -280,7 +294,7 @@ class WakeGraph:
             )
             turn_id = pending.id
         try:
-            run.completion = self._say(run, _messages(state))
+            run.completion = self._say(run, self._calls.told(self._engine, _messages(state)))
         except BaseException:
             if turn_id is not None:
                 self._journal.update_turn(

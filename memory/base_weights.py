@@ -72,7 +72,7 @@ def served_gguf(
     if not expands(header, serve_as):
         return base.path
     target = base.folder(cache) / "f16.gguf"
-    return target if _is_whole(target) else expand(header, target, meter=meter)
+    return target if is_whole(target) else expand(header, target, meter=meter)
 
 
 def expands(header: GgufHeader, serve_as: ServeAs) -> bool:
@@ -83,7 +83,7 @@ def expands(header: GgufHeader, serve_as: ServeAs) -> bool:
     return serve_as == "f16" and (quantised or any(tensor.kind != 1 for tensor in _matrices(header)))
 
 
-def _is_whole(path: Path) -> bool:
+def is_whole(path: Path) -> bool:
     """Whether a copy made earlier is there and not cut short; a damaged one is made again."""
     try:
         read_header(path)

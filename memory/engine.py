@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .errors import BadInput, EngineError
+
+if TYPE_CHECKING:
+    from .tool_syntax import ToolSyntax
 
 Role = Literal["system", "user", "assistant", "tool"]
 Finish = Literal["stop", "length", "cancelled"]
@@ -25,11 +28,25 @@ ROLES: tuple[Role, ...] = get_args(Role)
 
 
 @dataclass(frozen=True, slots=True)
+class OfferedTool:
+    """A tool as a chat template is told of it; `parameters` is a JSON Schema."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
-    """One message of a conversation. `content` is plain text: nothing in it acts as a special token."""
+    """One message of a conversation. `content` is plain text: nothing in it acts as a special token.
+
+    `tools` are those the whole conversation is offered, whichever message they stand with; a base whose
+    template has no place for them is not told.
+    """
 
     role: Role
     content: str
+    tools: tuple[OfferedTool, ...] = ()
 
     def __post_init__(self) -> None:
         if self.role not in ROLES:
@@ -236,6 +253,11 @@ class WakeEngine(ABC):
             self.complete(messages, sampling, adapters=adapters, cancelled=cancelled)
             for messages, sampling in asked
         ]
+
+    @property
+    def tool_syntax(self) -> ToolSyntax | None:
+        """How the base's own template writes the call of a tool; None when it has no place for tools."""
+        return None
 
     @abstractmethod
     def render(self, messages: Sequence[Message], add_generation_prompt: bool = True) -> str:

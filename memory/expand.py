@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
@@ -21,7 +21,9 @@ from .durable import storage_faults, sweep, sync_folder
 from .errors import BaseWeightsError
 from .gguf_file import ARRAY, MAGIC, GgufHeader, Meter, TensorEntry
 
-FloatType = Literal["f16", "f32"]
+FloatType = Literal["f16", "f32", "same"]
+Change = Callable[[TensorEntry, int, NDArray[np.float32]], NDArray[np.float32]]
+"""(tensor, number of the first row, rows) -> those rows as they are to be written."""
 
 F32, F16 = 0, 1  # ggml type numbers; `general.file_type` happens to use the same two
 _UINT32, _INT32, _FLOAT32, _BOOL = 4, 5, 6, 7
@@ -43,12 +45,14 @@ def expand(
     blocks: int | None = None,
     vocabulary: bool = True,
     meter: Meter | None = None,
+    change: Change | None = None,
 ) -> Path:
     """Writes the base to `target` with its matrices as F16 or F32; vectors are always F32, as llama.cpp
-    wants.
+    wants. "same" leaves each in the type it has, which must be one of the two.
 
-    `blocks` keeps the first layers only and `vocabulary=False` leaves the tokenizer out: such copies are for
-    checks and for training. Raises DiskFull, or BaseWeightsError for a value that F16 cannot hold.
+    `change` is given the rows before they are written. `blocks` keeps the first layers only and
+    `vocabulary=False` leaves the tokenizer out: such copies are for checks and for training. Raises
+    DiskFull, or BaseWeightsError for a value that F16 cannot hold.
     """
     tensors = [tensor for tensor in header.tensors if blocks is None or _block_of(tensor.name) < blocks]
     beside = target.with_name(f".{target.name}.{os.getpid()}.new")
@@ -58,7 +62,7 @@ def expand(
         try:
             with beside.open("wb") as file:
                 _write_header(file, header, tensors, to, blocks, vocabulary)
-                _write_weights(file, header, tensors, to, meter)
+                _write_weights(file, header, tensors, to, meter, change)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(beside, target)
@@ -81,6 +85,8 @@ def _block_of(name: str) -> int:
 
 
 def _target_kind(header: GgufHeader, tensor: TensorEntry, to: FloatType) -> int:
+    if to == "same":
+        return tensor.kind
     if to == "f32" or len(tensor.shape) < 2:
         return F32
     # A matrix that a quantised file keeps in F32 is kept so for a reason (a router, rope factors).
@@ -120,7 +126,7 @@ def _write_header(
 
 def _pairs(header: GgufHeader, to: FloatType, blocks: int | None, vocabulary: bool) -> Iterator[bytes]:
     """The metadata of the copy, pair by encoded pair: the source's own bytes wherever nothing changes."""
-    changed: dict[str, Any] = {"general.file_type": F16 if to == "f16" else F32}
+    changed: dict[str, Any] = {} if to == "same" else {"general.file_type": F16 if to == "f16" else F32}
     if blocks is not None:
         whole = header.get("block_count")
         changed[f"{header.architecture}.block_count"] = blocks
@@ -161,14 +167,21 @@ def _value(value: Any) -> bytes:
 
 
 def _write_weights(
-    file: BinaryIO, header: GgufHeader, tensors: Sequence[TensorEntry], to: FloatType, meter: Meter | None
+    file: BinaryIO,
+    header: GgufHeader,
+    tensors: Sequence[TensorEntry],
+    to: FloatType,
+    meter: Meter | None,
+    change: Change | None,
 ) -> None:
     total = sum(tensor.size for tensor in tensors)
     done = 0
     for tensor in tensors:
         kind = _target_kind(header, tensor, to)
-        written = 0
+        written = rows = 0
         for size, part in _row_chunks(header, tensor):
+            part = part if change is None else change(tensor, rows, part)
+            rows += len(part)
             data = part if kind == F32 else _half(header, tensor, part)
             file.write(data.tobytes())
             written += data.nbytes

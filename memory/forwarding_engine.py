@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .engine import GREEDY, Completion, Message, Mount, Sampling, Stream, WakeEngine
+from .tool_syntax import ToolSyntax
 
 
 class ForwardingEngine(WakeEngine):
@@ -72,6 +73,10 @@ class ForwardingEngine(WakeEngine):
         cancelled: Callable[[], bool] | None = None,
     ) -> list[Completion]:
         return self._engine.complete_all(asked, adapters=self._stack(adapters), cancelled=cancelled)
+
+    @property
+    def tool_syntax(self) -> ToolSyntax | None:
+        return self._engine.tool_syntax
 
     def render(self, messages: Sequence[Message], add_generation_prompt: bool = True) -> str:
         return self._engine.render(messages, add_generation_prompt)

@@ -111,6 +111,15 @@ class _Cursor:
         self.skip(length)
         return self.data[start : self.at].decode()
 
+    def _skip_strings(self, count: int) -> None:
+        """A vocabulary is tens of thousands of them, and read at each start."""
+        length_at, data, at, end = struct.Struct("<Q").unpack_from, self.data, self.at, len(self.data)
+        for _ in range(count):
+            at += 8 + length_at(data, at)[0]
+            if at > end:
+                raise struct.error("past the end")
+        self.at = at
+
     def value(self, kind: int) -> Any:
         if kind == STRING:
             return self.string()
@@ -118,8 +127,7 @@ class _Cursor:
             return self.take(_SCALARS[kind])
         element, count = self.take("I"), self.take("Q")
         if element == STRING:
-            for _ in range(count):
-                self.skip(self.take("Q"))
+            self._skip_strings(count)
             return count
         width = struct.calcsize(_SCALARS[element])
         start = self.at

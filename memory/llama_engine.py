@@ -12,6 +12,7 @@ import time
 import weakref
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -27,16 +28,28 @@ from .llama_context import LlamaContext
 from .llama_many import Question, answer_all
 from .llama_sampling import Grammar, gbnf
 from .llama_vocabulary import Vocabulary
+from .tool_syntax import ToolSyntax
 
 
 class LlamaEngine(WakeEngine):
     """Serves one GGUF file.
 
     The context holds `context_tokens`, or what the model was trained for if that is less; `threads` is None
-    for the physical cores this process may use. Raises BaseWeightsError when the file cannot be loaded.
+    for the physical cores this process may use. `answers` is the lock that answers queue at, its own by
+    default; `holds` names the adapters whose weights the file holds, below those mounted. Raises
+    BaseWeightsError when the file cannot be loaded.
     """
 
-    def __init__(self, gguf: Path, *, context_tokens: int = 4096, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        gguf: Path,
+        *,
+        context_tokens: int = 4096,
+        threads: int | None = None,
+        answers: FifoLock | None = None,
+        holds: tuple[str, ...] = (),
+    ) -> None:
+        self._holds = holds
         self.gguf = Path(gguf)
         self._native = LlamaContext(
             self.gguf, context_tokens=context_tokens, threads=threads or physical_cores()
@@ -44,7 +57,7 @@ class LlamaEngine(WakeEngine):
         # Dropped without close(), it is freed all the same; the context itself sees to the process's end.
         self._free = weakref.finalize(self, self._native.free)
         self._free.atexit = False
-        self._turns = FifoLock()
+        self._turns = answers or FifoLock()
         self._adapters = AdapterCache(self._native)
         self._default = Stack()
         self._mounts: tuple[Mount, ...] = ()
@@ -99,11 +112,15 @@ class LlamaEngine(WakeEngine):
         try:
             with self._turn():
                 serving = self._default if stack is None else stack
-                pointers = self._adapters.pointers(serving)
-                return answer_all(self._native, pointers, serving.names, questions, cancelled or _never)
+                pointers, names = self._adapters.pointers(serving), self._holds + serving.names
+                return answer_all(self._native, pointers, names, questions, cancelled or _never)
         finally:
             for question in questions:
                 question.answer.close()
+
+    @cached_property
+    def tool_syntax(self) -> ToolSyntax | None:
+        return self._template.syntax()
 
     def render(self, messages: Sequence[Message], add_generation_prompt: bool = True) -> str:
         return self._template.render(messages, add_generation_prompt)
@@ -190,7 +207,7 @@ class LlamaEngine(WakeEngine):
                     answer.cancel()
                 yield from self._tokens(answer, cancelled)
                 seconds = time.perf_counter() - started
-                return answer.completion(len(ids), reused or 0, seconds, serving.names)
+                return answer.completion(len(ids), reused or 0, seconds, self._holds + serving.names)
         finally:
             answer.close()
 

@@ -153,6 +153,13 @@ class MemorySettings(_Settings):
     traces: TraceSettings = Field(
         default_factory=TraceSettings, description="What is kept of how an answer came about."
     )
+    fuse: Literal["auto", "never"] = Field(
+        default="auto",
+        description="Whether a copy of the base with the night's adapter in its weights is written and "
+        "served, in the home beside the adapter: answers then come as fast as from the bare base, where a "
+        "mounted adapter costs a third. auto does so for weights in 16 or 32 bits that take at most 4 GiB, "
+        "while three times that is free on the disk.",
+    )
     max_turn_chars: int = Field(
         default=32_000,
         ge=1,

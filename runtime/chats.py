@@ -52,7 +52,7 @@ class ChatReply:
 
 class Chats:
     """The chats over one journal. `engine` is called when the first answer is generated; `route` says which
-    adapters answer a user's turn.
+    adapters answer a user's turn, `forgotten` which turns are not to be shown.
     """
 
     def __init__(
@@ -62,7 +62,10 @@ class Chats:
         persona: str,
         memory: MemorySettings,
         route: Route = lambda turn_id: None,
+        *,
+        forgotten: Callable[[str], bool] = lambda text: False,
     ) -> None:
+        self._forgotten = forgotten
         self._journal, self._engine, self._route = journal, engine, route
         self._persona, self._memory = persona, memory
         self._known: OrderedDict[str, str] = OrderedDict()
@@ -174,6 +177,7 @@ class Chats:
         k = settings.top_k + _MORE_HITS + len(request.messages)
         found = [turn for turn, _ in self._journal.search(keywords(request.asked), k)]
         hits = [turn for turn in found if turn.id != heard.user_turn_id and turn.content not in view]
+        hits = [turn for turn in hits if not self._forgotten(turn.content)]
         return recalled(hits[: settings.top_k], settings.budget_tokens, engine.count)
 
     def _session_of(self, before: Sequence[ChatMessage]) -> str | None:

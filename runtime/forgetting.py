@@ -257,6 +257,16 @@ def screen(space: Workspace) -> Callable[[str], str]:
     return own
 
 
+def spoken_of(space: Workspace) -> Callable[[str], bool]:
+    """For recall: whether a text speaks of something forgotten, and so is not to be shown."""
+
+    def forgotten(text: str) -> bool:
+        prints = active(space.journal.tombstones())
+        return bool(prints) and Scrubber(prints)(text) != text
+
+    return forgotten
+
+
 def _kept(words: str, scrub: Scrubber) -> str:
     """Sentences that hold the forgotten are left out whole: what stands around it tells of it too."""
     return words if scrub(words) == words else ""

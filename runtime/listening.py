@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..graphs.context import keywords
 from ..memory.journal import Turn
+from . import forgetting
 from .chats import ChatReply, Chats, Heard
 from .chats import Emit as ChatEmit
 from .inputs import checked_turn
@@ -19,6 +20,8 @@ from .turns import Cancelled
 
 if TYPE_CHECKING:
     from ..graphs.chat import ChatRequest
+
+_MORE_HITS = 16
 
 
 def _unheard(event: object) -> None:
@@ -75,13 +78,22 @@ class Listening(Part):
     def recall(self, query: str, k: int = 5) -> list[tuple[Turn, float]]:
         """The `k` turns of the user's nearest to `query`, the nearest first, each with its score.
 
-        Those that were remembered as not trusted are among them.
+        Those that were remembered as not trusted are among them; those that speak of something forgotten are
+        not.
         """
-        return self._open().journal.search(keywords(query), k, untrusted=True)
+        space = self._open()
+        forgotten = forgetting.spoken_of(space)
+        found = space.journal.search(keywords(query), k + _MORE_HITS, untrusted=True)
+        return [(turn, score) for turn, score in found if not forgotten(turn.content)][:k]
 
     @cached_property
     def _chats(self) -> Chats:
         space = self._space
         return Chats(
-            space.journal, lambda: space.engine, self.spec.persona, self.spec.memory, self._canary.stack
+            space.journal,
+            lambda: space.engine,
+            self.spec.persona,
+            self.spec.memory,
+            self._canary.stack,
+            forgotten=forgetting.spoken_of(space),
         )

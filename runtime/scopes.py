@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from ..memory.base_weights import BaseWeights, resolve
 from ..memory.engine import WakeEngine
@@ -25,14 +25,17 @@ from .errors import AgentClosed
 from .scoped_engine import ScopedEngine
 from .spec import Spec
 
+if TYPE_CHECKING:
+    from ..memory.episodes.embedder import Embedder
+
 USERS = "users"
 
 
 class Scopes:
     """The agents of one home: the owner's over the home itself, each other user's over `<home>/users/<name>`.
 
-    `owner` is the name that stands for the home itself. At most `max_open` agents stay open. `engine` and
-    `base` replace what the spec names. Raises HomeLocked and the like at once.
+    `owner` is the name that stands for the home itself. At most `max_open` agents stay open. `engine`, `base`
+    and `embedder` replace what the spec names. Raises HomeLocked and the like at once.
     """
 
     def __init__(
@@ -45,7 +48,9 @@ class Scopes:
         max_open: int = 64,
         engine: WakeEngine | None = None,
         base: BaseWeights | None = None,
+        embedder: Embedder | None = None,
     ) -> None:
+        self._given_embedder = embedder
         self.spec, self.path = spec, (home or default_home()).expanduser().absolute()
         self._owner, self._command, self._max_open = owner, command, max_open
         self._given_engine, self._given_base = engine, base
@@ -98,6 +103,13 @@ class Scopes:
         with self._lock:
             return self._engine
 
+    def embedder(self) -> Embedder:
+        """The embedder the spec declares, opened when it is first needed. BadEmbedder, BaseWeightsError."""
+        with self._lock:
+            if self._closed:
+                raise AgentClosed
+            return self._embedder
+
     @cached_property
     def base(self) -> BaseWeights:
         """The base weights. Raises BaseWeightsError."""
@@ -106,6 +118,15 @@ class Scopes:
     @cached_property
     def _engine(self) -> WakeEngine:
         return self._closing.enter_context(self._given_engine or opened_engine(self.base, self.spec.model))
+
+    @cached_property
+    def _embedder(self) -> Embedder:
+        from ..memory.episodes.embedder import open_embedder
+
+        declared = self.spec.memory.store
+        return self._closing.enter_context(
+            self._given_embedder or open_embedder(declared.embedder, cache_path(), declared.threads)
+        )
 
     def close(self) -> None:
         """Close every agent, then the engine. Safe to call twice."""

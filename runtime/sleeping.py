@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from ..memory.errors import DormouseError
 from ..memory.home import cache_path
+from ..sleep.errors import NightStopped
 from ..sleep.right_of_way import SOMEBODY, RightOfWay
 from ..verifiers.declared import for_memories
 from .asking import means_of
@@ -119,9 +121,26 @@ class Sleeping(Napping):
             way=self._way,
         )
         report = run_night(night, progress)
+        self._fuse()
         if not only_rebuild:  # who asked for that alone settles it, and has the receipts
             self._settle()
         return report
+
+    def _fuse(self) -> None:
+        """Have what the night published served from a copy of the base that holds it; another night makes up
+        for what cannot be done now.
+        """
+        if self.spec.memory.fuse == "never":
+            return
+        from .fusing import fuse_head
+
+        space = self._open()
+        try:
+            fuse_head(space.engine, space.registry, self.spec.persona, self._way, self._between_turns)
+        except NightStopped:
+            pass
+        except DormouseError as error:
+            space.warnings.append(str(error))
 
     @contextmanager
     def _no_night(self) -> Iterator[None]:

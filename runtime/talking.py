@@ -6,14 +6,16 @@ when a turn may be taken, and what its caller sees of it.
 
 from __future__ import annotations
 
+import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
 
 from ..graphs.events import Approve, WakeEvent
 from ..graphs.wake import Limits, WakeAnswer, WakeGraph, WakeTurn, served_by
-from ..memory.errors import UnknownRecord
+from ..memory.errors import DormouseError, UnknownRecord
 from ..memory.journal import ToolCall
 from ..verifiers.abstention import abstained
 from ..verifiers.declared import built
@@ -92,11 +94,12 @@ class Talking(Napping):
         turn = WakeTurn(asked.content, called.session_id, approve=approve, wait=wait)
         return self._streaming(lambda watched: self._resumed(call_id, approved, watched), turn)
 
-    def ask(self, text: str, tiers: Tiers = "both") -> Answer:
+    def ask(self, text: str, tiers: Tiers = "both", emit: Callable[[str], None] | None = None) -> Answer:
         """Answer a question in a new session that is not journaled.
 
         `tiers`: "weights" has the adapter and no retrieval, "store" retrieval and no adapter, "both" is the
-        agent as it chats. Raises BadTurn, EngineError and JournalError.
+        agent as it chats. `emit` is given the answer's pieces as they come. Raises BadTurn, EngineError and
+        JournalError.
         """
         checked_turn(text, self.spec.memory.max_turn_chars)
         turn = WakeTurn(
@@ -105,7 +108,10 @@ class Talking(Napping):
             tools=tiers == "both",
             adapters=() if tiers == "store" else None,
         )
-        taken = self._take(turn)
+        if emit is not None:
+            turn = replace(turn, emit=emit)
+        with self._opening_engine():
+            taken = self._take(turn)
         completion = taken.completion
         return Answer(
             answer=completion.text,
@@ -116,6 +122,28 @@ class Talking(Napping):
             ms=round(taken.seconds * 1000),
             prompt_tokens=completion.prompt_tokens,
         )
+
+    @contextmanager
+    def _opening_engine(self) -> Iterator[None]:
+        """Meanwhile the engine is opened, which takes as long as importing LangGraph, and takes it elsewhere.
+
+        What goes wrong with that goes wrong again in the turn, and is told there.
+        """
+        space = self._open()
+        if space.engine_open:
+            yield
+            return
+
+        def opened() -> None:
+            with suppress(DormouseError):
+                _ = space.engine
+
+        opening = threading.Thread(target=opened, name="dormouse-opening", daemon=True)
+        opening.start()
+        try:
+            yield
+        finally:
+            opening.join()
 
     @cached_property
     def _wake(self) -> WakeGraph:

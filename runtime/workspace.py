@@ -18,11 +18,11 @@ from ..graphs.abc import Tool
 from ..memory.adapters import Registry
 from ..memory.base_weights import BaseWeights, resolve
 from ..memory.engine import Mount, WakeEngine
-from ..memory.errors import AdapterError
+from ..memory.errors import AdapterError, BaseWeightsError
 from ..memory.gguf_file import Meter
 from ..memory.home import Home, cache_path
 from ..memory.journal import Journal, Turn
-from .engines import opened_engine
+from .engines import fusing_engine
 from .spec import Spec
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Workspace:
         self._meter = meter
         self.warnings: list[str] = []
         self._given_engine, self._given_base = engine, base
-        self._opening = threading.RLock()
+        self._opening, self._indexing = threading.RLock(), threading.RLock()
         self._closing = ExitStack()
         self.home = self._closing.enter_context(Home.open(home, command=command, read_only=read_only))
         try:
@@ -81,7 +81,7 @@ class Workspace:
     @property
     def episodes(self) -> ScopedStore:
         """The episodic store of this home, following its journal. Raises BadEmbedder, StoreError."""
-        with self._opening:
+        with self._indexing:
             return self._episodes
 
     @cached_property
@@ -187,7 +187,7 @@ class Workspace:
             engine.close()
 
     def _open_engine(self) -> WakeEngine:
-        return opened_engine(self.base, self.spec.model, self._meter)
+        return fusing_engine(self.base, self.spec.model, self._meter)
 
     def mount_head(self, engine: WakeEngine) -> None:
         """Serve what HEAD names, and on top of it what naps have made since.
@@ -198,7 +198,7 @@ class Workspace:
         try:
             if head := self.registry.head():
                 mounts.append(self.registry.mount(head.id))
-            engine.mount(mounts)
+            self._serve(engine, mounts)
         except AdapterError as error:
             self.warnings.append(str(error))
             engine.mount([])
@@ -217,6 +217,21 @@ class Workspace:
             if str(error) not in self.warnings:
                 self.warnings.append(str(error))
 
+    def _serve(self, engine: WakeEngine, mounts: list[Mount]) -> None:
+        """Mount them, the fused copy of the first where there is one; copies of others are deleted."""
+        from .fusing import copy_of, serves_copies, sweep_copies
+
+        if not serves_copies(engine):
+            engine.mount(mounts)
+            return
+        fused = copy_of(mounts[0], engine.gguf) if mounts and self.spec.memory.fuse == "auto" else None
+        sweep_copies(self.registry, mounts[0].name if fused else None)
+        try:
+            engine.serve(mounts, fused)
+        except BaseWeightsError as error:
+            self.warnings.append(str(error))
+            engine.serve(mounts, None)
+
     def __enter__(self) -> Self:
         return self
 
@@ -227,7 +242,7 @@ class Workspace:
 
     def close(self) -> None:
         """Close everything. Safe to call twice."""
-        with self._opening:
+        with self._opening, self._indexing:
             self._closing.close()
 
 

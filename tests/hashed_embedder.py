@@ -28,5 +28,11 @@ class HashedEmbedder(Embedder):
         vectors: Vectors = rows / np.linalg.norm(rows, axis=1, keepdims=True)
         return vectors
 
+    def embed_ids(self, rows: Sequence[Sequence[int]]) -> Vectors:
+        return self.embed([" ".join(map(str, row)) for row in rows])
+
+    def tokenize(self, text: str) -> list[int]:
+        return [zlib.crc32(word.encode()) % 30_000 for word in re.findall(r"\w+", text.lower())]
+
     def close(self) -> None:
         """Nothing to free."""

@@ -14,6 +14,7 @@ import uvicorn
 from scripted_engine import BASE, ScriptedEngine
 
 from dormouse.memory.engine import WakeEngine
+from dormouse.memory.episodes.embedder import Embedder
 from dormouse.runtime.scopes import Scopes
 from dormouse.runtime.server.app import make_app
 from dormouse.runtime.server.settings import ServeSettings
@@ -36,10 +37,13 @@ def serving(
     settings: ServeSettings | None = None,
     spec: Spec | None = None,
     demands_tokens: bool = False,
+    embedder: Embedder | None = None,
 ) -> Iterator[Served]:
     """Serve until the block ends."""
     engine = engine or ScriptedEngine()
-    with Scopes(spec or Spec(), home, owner=OWNER, command="a test", engine=engine, base=BASE) as scopes:
+    with Scopes(
+        spec or Spec(), home, owner=OWNER, command="a test", engine=engine, base=BASE, embedder=embedder
+    ) as scopes:
         app = make_app(scopes, settings or ServeSettings(), demands_tokens=demands_tokens)
         listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
         config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=2)

@@ -20,6 +20,19 @@ CHATML = (
     "{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
+TOOL_TEMPLATE = (
+    "{% if tools %}<|im_start|>system\n"
+    "{% if messages[0]['role'] == 'system' %}{{ messages[0]['content'] }}\n{% endif %}"
+    "<tools>{% for tool in tools %}\n{{ tool | tojson }}{% endfor %}\n</tools><|im_end|>\n{% endif %}"
+    "{% for m in messages %}{% if m['role'] == 'tool' %}"
+    "{{ '<|im_start|>user\n<tool_response>\n' + m['content'] + '\n</tool_response><|im_end|>\n' }}"
+    "{% elif not (tools and loop.first and m['role'] == 'system') %}"
+    "{{ '<|im_start|>' + m['role'] + '\n' + m['content'] }}{% for call in m.tool_calls or [] %}"
+    '{{ \'<tool_call>\n{"name": "\' + call.function.name + \'", "arguments": \' }}'
+    "{{ call.function.arguments | tojson }}{{ '}\n</tool_call>' }}{% endfor %}{{ '<|im_end|>\n' }}"
+    "{% endif %}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+"""As Hermes and Qwen have it: tools in the system prompt, calls as JSON between marks."""
 SPECIALS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 MERGES = (
     "Ġ t,h e,Ġ a,i n,r e,Ġt he,o n,e r,Ġ s,a t,Ġ w,o u,Ġ m,Ġ i,s t,e n,y o,yo u,Ġ you,Ċ Ċ,u s,us er,"
@@ -70,7 +83,9 @@ def tiny_vocabulary() -> list[str]:
     return words + [f"<|spare_{at}|>" for at in range(-len(words) % 32)]
 
 
-def add_tokenizer(writer: gguf.GGUFWriter, *, pre: str = "smollm", add_bos: bool = False) -> int:
+def add_tokenizer(
+    writer: gguf.GGUFWriter, *, pre: str = "smollm", add_bos: bool = False, template: str = CHATML
+) -> int:
     """Writes the tokenizer and chat template; returns the size of the vocabulary."""
     words = tiny_vocabulary()
     control = [word in SPECIALS or word.startswith("<|spare_") for word in words]
@@ -84,7 +99,7 @@ def add_tokenizer(writer: gguf.GGUFWriter, *, pre: str = "smollm", add_bos: bool
     writer.add_pad_token_id(words.index("<|im_end|>"))
     writer.add_unk_token_id(words.index("<|endoftext|>"))
     writer.add_add_bos_token(add_bos)
-    writer.add_chat_template(CHATML)
+    writer.add_chat_template(template)
     return len(words)
 
 
@@ -154,6 +169,7 @@ def write_tiny_llama(
     dtype: Any = np.float16,
     add_bos: bool = False,
     sentencepiece: bool = False,
+    template: str = CHATML,
 ) -> Path:
     """Writes a random llama; matrices in `dtype`, norms in float32. Returns `path`."""
     random = np.random.default_rng(seed)
@@ -163,7 +179,11 @@ def write_tiny_llama(
     if shape.head_dim is not None:
         writer.add_key_length(shape.head_dim)
         writer.add_value_length(shape.head_dim)
-    words = add_sentencepiece(writer) if sentencepiece else add_tokenizer(writer, add_bos=add_bos)
+    words = (
+        add_sentencepiece(writer)
+        if sentencepiece
+        else add_tokenizer(writer, add_bos=add_bos, template=template)
+    )
     writer.add_vocab_size(words)
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16 if dtype == np.float16 else gguf.LlamaFileType.ALL_F32)
     writer.add_tensor("token_embd.weight", random_matrix(random, words, shape.embedding, 8.0).astype(dtype))

@@ -330,6 +330,36 @@ def frontier(
         _shown(output, bench_frontier(setup.spec(), knobs, chosen(split, personas), numbers, note), out)
 
 
+@group.command()
+def wake(
+    context: typer.Context,
+    rounds: Annotated[int, typer.Option("--rounds", metavar="N", min=1, help="Rounds of six turns.")] = 3,
+    sessions: Annotated[
+        int, typer.Option("--sessions", metavar="N", min=1, help="Sessions of twenty turns.")
+    ] = 3,
+    seeds: Annotated[
+        str, typer.Option("--seeds", metavar="A,B,C", help="Orders of the questions.")
+    ] = "0,1,2",
+    out: OutOption = None,
+    spec: SpecOption = None,
+    json: JsonOption = False,
+) -> None:
+    """What a turn costs over llama-cpp-python by itself, late in a session, with an adapter, and from cold.
+
+    Whole turns and bare answers of the same tokens, one after the other; with --out a plot too.
+    """
+    from ..runtime.bench.plot import write_plot
+    from ..runtime.bench.wake import WakePlan, bench_wake, plot
+
+    with Output(json) as output:
+        _make(out)
+        plan = WakePlan(rounds=rounds, sessions=sessions, seeds=_seeds(seeds))
+        report = bench_wake(Setup.of(context, None, spec).spec(), plan, note)
+        if out is not None:
+            write_plot(plot(report), out / "wake.svg")
+        _shown(output, report, out)
+
+
 def register(app: typer.Typer) -> None:
     """Add the benchmarks' commands."""
     from . import bench_nap

@@ -71,9 +71,18 @@ def ask(
 ) -> None:
     """Answer TEXT, without journaling it."""
     with Output(json) as out, Setup.of(context, home, spec).agent() as agent:
-        answer = agent.ask(text, tiers)
+        said: list[str] = []
+
+        def say(piece: str) -> None:
+            if piece:
+                said.append(piece)
+                print(piece, end="", flush=True)
+
+        answer = agent.ask(text, tiers, None if json else say)
+        if said:
+            print()
         notes(agent.warnings)
-        out.result(answer, lambda: print(answer.answer))
+        out.result(answer, lambda: None if said else print(answer.answer))
 
 
 def register(app: typer.Typer) -> None:

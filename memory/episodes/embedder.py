@@ -42,6 +42,17 @@ class Embedder(ABC):
         """[len(texts), dimensions] float32, each row of length 1. Raises EngineError."""
 
     @abstractmethod
+    def embed_ids(self, rows: Sequence[Sequence[int]]) -> Vectors:
+        """As `embed`, of texts given as the ids of this embedder's own tokens.
+
+        Raises BadInput for an id that is not in its vocabulary, EngineError.
+        """
+
+    @abstractmethod
+    def tokenize(self, text: str) -> list[int]:
+        """The ids of a text's tokens, without those that begin and end it."""
+
+    @abstractmethod
     def close(self) -> None:
         """Free what is native. Safe to call twice."""
 

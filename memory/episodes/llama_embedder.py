@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import BadEmbedder, EngineClosed, EngineError
+from ..errors import BadEmbedder, BadInput, EngineClosed, EngineError
 from ..llama_library import forget_reasons, last_reason, llama
 from ..llama_vocabulary import Vocabulary
 from .embedder import Embedder, Vectors
@@ -69,21 +69,35 @@ class LlamaEmbedder(Embedder):
         return context
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        windows: list[tuple[int, list[int]]] = []
-        sums = np.zeros((len(texts), self.dimensions), np.float32)
+        return self._embedded([self.tokenize(text) for text in texts])
+
+    def embed_ids(self, rows: Sequence[Sequence[int]]) -> Vectors:
+        most = self._vocabulary.size - 1
+        if outside := next((id for row in rows for id in row if not 0 <= id <= most), None):
+            raise BadInput(f"The embedder's token ids are 0 to {most}, and one is {outside}.")
+        return self._embedded(rows)
+
+    def tokenize(self, text: str) -> list[int]:
         with self._lock:
-            if self._closed:
-                raise EngineClosed
-            for row, text in enumerate(texts):
-                windows += [(row, ids) for ids in self._windows(text)]
+            self._must_be_open()
+            return self._vocabulary.tokenize_start(text, False)
+
+    def _embedded(self, rows: Sequence[Sequence[int]]) -> Vectors:
+        windows = [(at, window) for at, ids in enumerate(rows) for window in self._windows(list(ids))]
+        sums = np.zeros((len(rows), self.dimensions), np.float32)
+        with self._lock:
+            self._must_be_open()
             for batch in _batches(windows):
-                for (row, ids), vector in zip(batch, self._run([ids for _, ids in batch]), strict=True):
-                    sums[row] += vector * len(ids)
+                for (at, ids), vector in zip(batch, self._run([ids for _, ids in batch]), strict=True):
+                    sums[at] += vector * len(ids)
         lengths = np.linalg.norm(sums, axis=1, keepdims=True)
         return np.asarray(sums / np.where(lengths > 0, lengths, 1), np.float32)
 
-    def _windows(self, text: str) -> list[list[int]]:
-        ids = self._vocabulary.tokenize_start(text, False)
+    def _must_be_open(self) -> None:
+        if self._closed:
+            raise EngineClosed
+
+    def _windows(self, ids: list[int]) -> list[list[int]]:
         first = [self._first] if self._first >= 0 else []
         last = [self._last] if self._last >= 0 else []
         room = self._window - len(first) - len(last)

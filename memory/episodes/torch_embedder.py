@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import BadEmbedder
+from ..errors import BadEmbedder, BadInput
 from .embedder import Embedder, Vectors
 
 
@@ -35,6 +35,15 @@ class TorchEmbedder(Embedder):
         with self._lock:
             found = self._model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False)
         return np.asarray(found, np.float32).reshape(len(texts), self.dimensions)
+
+    def embed_ids(self, rows: Sequence[Sequence[int]]) -> Vectors:
+        most = len(self._model.tokenizer) - 1
+        if outside := next((id for row in rows for id in row if not 0 <= id <= most), None):
+            raise BadInput(f"The embedder's token ids are 0 to {most}, and one is {outside}.")
+        return self.embed([self._model.tokenizer.decode(list(row)) for row in rows])
+
+    def tokenize(self, text: str) -> list[int]:
+        return list(self._model.tokenizer.encode(text, add_special_tokens=False))
 
     def close(self) -> None:
         """Nothing of it is native."""

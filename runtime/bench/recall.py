@@ -172,6 +172,13 @@ class _MadeUp(Embedder):
         self._real.embed(texts)
         return self.made([zlib.crc32(text.encode()) for text in texts])
 
+    def embed_ids(self, rows: Sequence[Sequence[int]]) -> Vectors:
+        self._real.embed_ids(rows)
+        return self.made([zlib.crc32(repr(list(row)).encode()) for row in rows])
+
+    def tokenize(self, text: str) -> list[int]:
+        return self._real.tokenize(text)
+
     def made(self, numbers: Sequence[int]) -> Vectors:
         """The vectors of memories by their numbers, without the embedder."""
         drawn = np.random.default_rng([self._seed, *map(int, numbers[:2]), len(numbers)])

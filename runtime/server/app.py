@@ -16,7 +16,7 @@ from fastapi.responses import Response
 from starlette.types import ASGIApp
 
 from ..scopes import Scopes
-from . import chat_routes, faults, memory_routes
+from . import chat_routes, embedding_routes, faults, memory_routes
 from .fair_queue import FairQueue
 from .gate import Gate
 from .metrics import CONTENT_TYPE, Metrics
@@ -44,8 +44,12 @@ def make_app(scopes: Scopes, settings: ServeSettings, *, demands_tokens: bool = 
         flush()
 
     app = FastAPI(title=_TITLE, lifespan=lifespan, docs_url=None, redoc_url=None, version=_version())
-    app.state.house = House(scopes.spec, settings, scopes, turns, Sleepers(scopes), metrics, int(time.time()))
+    vectors = FairQueue(settings.max_waiting, settings.max_waiting_per_user)
+    app.state.house = House(
+        scopes.spec, settings, scopes, turns, Sleepers(scopes), metrics, vectors, int(time.time())
+    )
     app.include_router(chat_routes.router)
+    app.include_router(embedding_routes.router)
     app.include_router(memory_routes.router)
     faults.install(app)
     _add_own_routes(app, metrics)

@@ -1,4 +1,4 @@
-"""The routes OpenAI's clients know: chat completions, models, embeddings."""
+"""The routes OpenAI's clients know for chats: completions, and the models that answer them."""
 
 from __future__ import annotations
 

@@ -45,6 +45,7 @@ def serve(
         listening = _listening(settings)
         port = listening.getsockname()[1]
         app = make_app(scopes, settings, demands_tokens=bool(known) or not local)
+        _allow_files(2 * settings.max_connections)
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -53,10 +54,21 @@ def serve(
             proxy_headers=False,
             timeout_graceful_shutdown=_GRACE_S,
             h11_max_incomplete_event_size=65_536,
+            limit_concurrency=settings.max_connections,
         )
         shown = f"[{settings.host}]" if ":" in settings.host else settings.host
         ready(f"http://{shown}:{port}", bool(known) or not local)
         uvicorn.Server(config).run(sockets=[listening])
+
+
+def _allow_files(wanted: int) -> None:
+    """Raises the number of files that may be open, as far as the system lets a process do so."""
+    import resource
+
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if now < wanted:
+        room = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(now, room), most))
 
 
 def _is_local(host: str) -> bool:

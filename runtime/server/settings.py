@@ -37,4 +37,10 @@ class ServeSettings(BaseModel):
         le=10_000,
         description="Users whose journals stay open at a time.",
     )
+    max_connections: int = Field(
+        default=1000, ge=8, le=100_000, description="Connections at a time; more are told to try again."
+    )
     max_answers: int = Field(default=8, ge=1, le=128, description="Answers one request may ask for (`n`).")
+    max_embedding_tokens: int = Field(
+        default=65_536, ge=1, le=10_000_000, description="Tokens one request for vectors may give."
+    )

@@ -8,6 +8,7 @@ from fastapi import Request
 
 from ..scopes import Scopes
 from ..spec import Spec
+from .fair_queue import FairQueue
 from .metrics import Metrics
 from .nights import Sleepers
 from .settings import ServeSettings
@@ -16,7 +17,9 @@ from .turns import Turns
 
 @dataclass(frozen=True)
 class House:
-    """One server: its scopes, its turns, its nights. `began` is seconds since 1970."""
+    """One server: its scopes, its turns, its nights, and the queue for its embedder. `began` is seconds since
+    1970.
+    """
 
     spec: Spec
     settings: ServeSettings
@@ -24,6 +27,7 @@ class House:
     turns: Turns
     sleepers: Sleepers
     metrics: Metrics
+    embedding: FairQueue
     began: int
 
     @property

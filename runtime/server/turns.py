@@ -2,7 +2,8 @@
 when nobody listens any more.
 
 Promise: the new words are in the journal before the turn waits for the engine; a client that goes away frees
-its place in the queue, or the engine within a token. Knows nothing of HTTP's bodies.
+its place in the queue, or the engine within a token; one that reads slowly keeps nobody waiting. Knows
+nothing of HTTP's bodies.
 """
 
 from __future__ import annotations
@@ -98,6 +99,8 @@ class Turns:
         await self._place(user, gone)
         self.metrics.queue_seconds.observe(time.perf_counter() - began)
         work = loop.run_in_executor(self.threads, self._traced(answer))
+        # With the last token, not when it was read: a client may take its time.
+        work.add_done_callback(lambda _: self.queue.release())
         first = True
         try:
             while (event := await _either(events.get(), gone)) is not None:
@@ -113,7 +116,6 @@ class Turns:
             while not work.done():  # within a token; the engine is not given on before
                 with suppress(asyncio.CancelledError):
                     await asyncio.wait([work])
-            self.queue.release()
 
     async def _place(self, user: str, gone: asyncio.Task[None]) -> None:
         """Wait for the engine. ClientGone when the client goes first; the place in the queue is then free."""

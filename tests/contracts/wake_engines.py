@@ -8,6 +8,8 @@ from pathlib import Path
 
 from dormouse.graphs.night_engine import NightEngine
 from dormouse.memory.engine import Completion, Message, Mount, Sampling, WakeEngine
+from dormouse.memory.fifo_lock import FifoLock
+from dormouse.memory.fusing_engine import FusingEngine
 from dormouse.memory.llama_engine import LlamaEngine
 from dormouse.sleep.right_of_way import RightOfWay
 
@@ -18,8 +20,16 @@ def llama(gguf: Path) -> WakeEngine:
     return LlamaEngine(gguf, context_tokens=512, threads=1)
 
 
+def fusing(gguf: Path) -> WakeEngine:
+    def opened(file: Path, answers: FifoLock, holds: tuple[str, ...]) -> LlamaEngine:
+        return LlamaEngine(file, context_tokens=512, threads=1, answers=answers, holds=holds)
+
+    return FusingEngine(gguf, opened)
+
+
 ENGINES: dict[str, Open] = {
     "llama": llama,
+    "fusing": fusing,
     "night": lambda gguf: NightEngine(llama(gguf), RightOfWay(), nullcontext),
 }
 

@@ -1,4 +1,4 @@
-"""The examples: their files load, and the script runs on the embedded model."""
+"""The examples: their files load, and the programs run on the embedded model."""
 
 from __future__ import annotations
 
@@ -13,6 +13,12 @@ from dormouse.runtime.inputs import read_exam, read_told
 from dormouse.runtime.spec import Spec
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+PRINTS = {
+    "plain_script.py": "having looked at turns [",
+    "langgraph_app.py": "ticket: city=",
+    "fastapi_app.py": "ada's: ['My parrot Quibble speaks Danish.']",
+    "chat_room_bot.py": "bot: ",
+}
 
 
 def test_every_spec_among_the_examples_loads() -> None:
@@ -29,10 +35,15 @@ def test_every_file_of_lines_among_the_examples_is_sound() -> None:
     assert read_exam(EXAMPLES / "questions.jsonl", 32_000)
 
 
+def test_every_program_among_the_examples_is_tried() -> None:
+    assert {path.name for path in EXAMPLES.glob("*.py")} == set(PRINTS)
+
+
 @pytest.mark.slow
-def test_the_script_runs(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", PRINTS)
+def test_the_program_runs_and_ends(tmp_path: Path, name: str) -> None:
     run = subprocess.run(
-        [sys.executable, EXAMPLES / "plain_script.py"],
+        [sys.executable, EXAMPLES / name],
         capture_output=True,
         text=True,
         timeout=300,
@@ -43,4 +54,4 @@ def test_the_script_runs(tmp_path: Path) -> None:
         },
     )
     assert (run.returncode, run.stderr) == (0, "")
-    assert "having looked at turns [" in run.stdout
+    assert PRINTS[name] in run.stdout

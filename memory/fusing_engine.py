@@ -1,0 +1,194 @@
+"""The wake engine with a fused copy beside it: the base's weights with the served adapter already in them.
+
+Promise: a stack that begins with the fused adapter is computed by the copy, with the rest of the stack
+mounted on it; every other stack by the base itself. Who asks need not know, and answers name the whole stack.
+Either file is opened when it is first needed; a copy whose adapter is mounted no more is closed. Knows
+nothing of how a copy is made or judged.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .engine import GREEDY, Completion, Message, Mount, Sampling, Stream, WakeEngine
+from .errors import EngineClosed
+from .fifo_lock import FifoLock
+from .llama_engine import LlamaEngine
+from .tool_syntax import ToolSyntax
+
+Opener = Callable[[Path, FifoLock, tuple[str, ...]], LlamaEngine]
+"""(GGUF, the lock its answers queue at, names of the adapters whose weights the file holds) -> an engine."""
+
+
+@dataclass(frozen=True)
+class Fused:
+    """A copy of the base with `mount` in its weights, in the file `gguf`."""
+
+    mount: Mount
+    gguf: Path
+
+
+class FusingEngine(WakeEngine):
+    """Serves `base`, and the fused copy that `serve` names. One answer at a time, whichever computes it."""
+
+    def __init__(self, base: Path, opened: Opener) -> None:
+        self.gguf = base
+        self._opened, self._answers = opened, FifoLock()
+        self._lock = threading.RLock()
+        self._base: LlamaEngine | None = None
+        self._copy: LlamaEngine | None = None
+        self._fused: Fused | None = None
+        self._mounts: tuple[Mount, ...] = ()
+        self._closed = False
+
+    @property
+    def fused(self) -> Fused | None:
+        """The copy in use."""
+        return self._fused
+
+    def serve(self, mounts: Sequence[Mount], fused: Fused | None) -> None:
+        """As `mount`, of a stack that begins with the copy's adapter, which this copy computes from now on.
+
+        To be called between answers. Raises BaseWeightsError when the copy cannot be opened, and what `mount`
+        raises; what was served before then goes on.
+        """
+        self._must_be_open()
+        opened = self.open_copy(fused) if fused is not None else None
+        with self._lock:
+            old, self._copy, self._fused = self._copy, opened, fused
+        self.mount(mounts)
+        if old is not None:
+            old.close()
+        with self._lock:
+            idle = self._base if self._on_copy(self._mounts) else None
+            if idle is not None:
+                self._base = None
+        if idle is not None:
+            idle.close()  # opened again when a stack asks for it
+
+    def open_copy(self, fused: Fused) -> LlamaEngine:
+        """An engine on a copy alone, which is the caller's to close; its answers queue with those of
+        this one. Raises BaseWeightsError.
+        """
+        return self._opened(fused.gguf, self._answers, (fused.mount.name,))
+
+    @property
+    def context_tokens(self) -> int:
+        return self._either.context_tokens
+
+    @property
+    def mounted(self) -> tuple[Mount, ...]:
+        return self._mounts
+
+    def mount(self, mounts: Sequence[Mount]) -> None:
+        with self._lock:  # and not while waiting for an answer to end: whoever reads it may ask for a count
+            engine, rest = self._routed(mounts)
+        engine.mount(rest)
+        with self._lock:
+            self._mounts = tuple(mounts)
+            idle = None if self._on_copy(mounts) else self._copy
+            if idle is not None:
+                self._copy = self._fused = None
+        if idle is not None:
+            idle.close()
+
+    def stream(
+        self,
+        messages: Sequence[Message],
+        sampling: Sampling = GREEDY,
+        *,
+        adapters: Sequence[Mount] | None = None,
+        prefill: str = "",
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Stream:
+        engine, rest = self._stack(adapters)
+        return engine.stream(messages, sampling, adapters=rest, prefill=prefill, cancelled=cancelled)
+
+    def complete_all(
+        self,
+        asked: Sequence[tuple[Sequence[Message], Sampling]],
+        *,
+        adapters: Sequence[Mount] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> list[Completion]:
+        engine, rest = self._stack(adapters)
+        return engine.complete_all(asked, adapters=rest, cancelled=cancelled)
+
+    @property
+    def tool_syntax(self) -> ToolSyntax | None:
+        return self._either.tool_syntax
+
+    def render(self, messages: Sequence[Message], add_generation_prompt: bool = True) -> str:
+        return self._either.render(messages, add_generation_prompt)
+
+    def render_tokens(
+        self, messages: Sequence[Message], add_generation_prompt: bool = True, prefill: str = ""
+    ) -> list[int]:
+        return self._either.render_tokens(messages, add_generation_prompt, prefill)
+
+    def tokenize(self, text: str, special: bool = True) -> list[int]:
+        return self._either.tokenize(text, special)
+
+    def piece(self, token_id: int) -> bytes:
+        return self._either.piece(token_id)
+
+    def count(self, text: str) -> int:
+        return self._either.count(text)
+
+    def logits(
+        self, token_ids: Sequence[int], *, adapters: Sequence[Mount] | None = None
+    ) -> NDArray[np.float32]:
+        engine, rest = self._stack(adapters)
+        return engine.logits(token_ids, adapters=rest)
+
+    def score(
+        self, messages: Sequence[Message], answer: str, *, adapters: Sequence[Mount] | None = None
+    ) -> tuple[float, ...]:
+        engine, rest = self._stack(adapters)
+        return engine.score(messages, answer, adapters=rest)
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            for engine in (self._copy, self._base):
+                if engine is not None:
+                    engine.close()
+
+    @property
+    def _either(self) -> LlamaEngine:
+        """For what both do alike: words are the same in both."""
+        with self._lock:
+            self._must_be_open()
+            return self._copy or self._base_engine()
+
+    def _stack(self, adapters: Sequence[Mount] | None) -> tuple[LlamaEngine, Sequence[Mount] | None]:
+        """Who computes a stack, and what is left to mount there; None for the default, which is mounted."""
+        with self._lock:
+            self._must_be_open()
+            if adapters is not None:
+                return self._routed(adapters)
+            return self._routed(self._mounts)[0], None
+
+    def _routed(self, mounts: Sequence[Mount]) -> tuple[LlamaEngine, Sequence[Mount]]:
+        self._must_be_open()
+        if self._copy is not None and self._on_copy(mounts):
+            return self._copy, mounts[1:]
+        return self._base_engine(), mounts
+
+    def _on_copy(self, mounts: Sequence[Mount]) -> bool:
+        return self._fused is not None and tuple(mounts[:1]) == (self._fused.mount,)
+
+    def _base_engine(self) -> LlamaEngine:
+        if self._base is None:
+            self._base = self._opened(self.gguf, self._answers, ())
+        return self._base
+
+    def _must_be_open(self) -> None:
+        if self._closed:
+            raise EngineClosed
