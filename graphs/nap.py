@@ -38,6 +38,7 @@ from ..sleep.forgetting import refusal
 from ..sleep.packing import Example
 from ..sleep.roles import role_folder
 from . import stages
+from .beneath import mounts_beneath, weights_beneath
 from .leaving import Leaving
 from .night import NightContext, Stage
 from .training_job import same_shape, training_job
@@ -190,10 +191,10 @@ def _anchors(work: _Work) -> list[Example]:
 
 
 def _job(work: _Work, head: Manifest | None, day: Manifest | None) -> worker.Job:
-    """On top of the night's adapter a new one begins at zero; without one it begins as a first night does."""
-    context, root = work.context, work.context.registry.root
-    start = root / day.id / "peft" if day else None if head else role_folder(context.base)
-    beneath = root / head.id / "peft" if head else None
+    """The day's first nap begins at zero, on top of what stays as it is; others where the last one ended."""
+    context = work.context
+    start = context.registry.root / day.id / "peft" if day else None
+    beneath = weights_beneath(context.registry, head, context.base)
     settings = context.settings.model_copy(
         update={
             "training": context.settings.training.model_copy(
@@ -242,8 +243,8 @@ def _export(
 
 
 def served_with(context: NightContext, adapter: str, head: Manifest | None) -> tuple[Mount, ...]:
-    """What the engine mounts to serve the day adapter: the night's beneath, and it on top."""
-    beneath = (context.registry.mount(head.id),) if head else ()
+    """What the engine mounts to serve the day adapter."""
+    beneath = mounts_beneath(context.registry, head, context.base, context.cache)
     return (*beneath, context.registry.mount(adapter))
 
 

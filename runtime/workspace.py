@@ -7,7 +7,7 @@ imported here. Knows nothing of turns or nights.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
@@ -15,13 +15,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from ..graphs.abc import Tool
-from ..memory.adapters import Registry
+from ..memory.adapters import Manifest, Registry
 from ..memory.base_weights import BaseWeights, resolve
 from ..memory.engine import Mount, WakeEngine
 from ..memory.errors import AdapterError, BaseWeightsError
 from ..memory.gguf_file import Meter
 from ..memory.home import Home, cache_path
 from ..memory.journal import Journal, Turn
+from ..sleep.errors import RoleAdapterDamaged
 from .engines import fusing_engine
 from .spec import Spec
 
@@ -203,17 +204,20 @@ class Workspace:
             self.warnings.append(str(error))
             engine.mount([])
         else:
-            self._mount_day(engine, mounts)
+            self._mount_day(engine, head)
         self.warnings += [sentence for sentence in self.registry.warnings if sentence not in self.warnings]
 
-    def _mount_day(self, engine: WakeEngine, beneath: Sequence[Mount]) -> None:
-        """Serve what naps have made on top of `beneath`, if there is something that may be served there."""
+    def _mount_day(self, engine: WakeEngine, head: Manifest | None) -> None:
+        """Serve what naps have made on top of `head`, if there is something that may be served there."""
         id = self.journal.day_adapter()
         if id is None:
             return
+        from ..graphs.beneath import mounts_beneath
+
         try:
-            engine.mount([*beneath, self.registry.mount(self.registry.day(id).id)])
-        except AdapterError as error:
+            day = self.registry.mount(self.registry.day(id).id)
+            engine.mount([*mounts_beneath(self.registry, head, self.base, cache_path()), day])
+        except (AdapterError, RoleAdapterDamaged) as error:
             if str(error) not in self.warnings:
                 self.warnings.append(str(error))
 

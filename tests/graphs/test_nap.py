@@ -6,17 +6,23 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
+from importlib import resources
 from pathlib import Path
 
 import pytest
 import tiny_nap
+from adapter_builds import BASE, unsaved
 from night_parts import a_memory
+from scripted_engine import BASE as SCRIPTED
 from tiny_models import write_tiny_llama
 from tiny_nap import napped
 from tiny_night import opened, script_the_night, tell
 
+from dormouse.graphs.beneath import mounts_beneath, weights_beneath
 from dormouse.graphs.leaving import leaving, opening, summary
+from dormouse.memory.adapters import Registry
 from dormouse.memory.base_weights import BaseWeights, resolve
 from dormouse.memory.journal import Journal
 from dormouse.memory.records import Nap, NapState
@@ -167,3 +173,16 @@ def test_the_newest_published_nap_names_the_day_adapter_until_a_night_takes_it_i
     journal.absorb_naps(night)
     assert (journal.day_adapter(), journal.left_context("s1")) == (None, 3)
     assert [nap.night_id for nap in journal.naps("s1")] == [night, night, None]
+
+
+def test_a_day_adapter_lies_on_the_nights_or_on_the_role_adapter_before_there_is_one(tmp_path: Path) -> None:
+    registry = Registry(tmp_path / "adapters", BASE)
+    data = Path(str(resources.files("dormouse.sleep") / "data" / "roles"))
+    roles = [path.name for path in data.iterdir() if len(path.name) == 16]
+    with_role = replace(SCRIPTED, sha256=roles[0] + "0" * 48)
+    found = weights_beneath(registry, None, with_role)
+    assert found is not None and found.name == roles[0]
+    night = unsaved().model_copy(update={"id": "a" * 16})
+    assert weights_beneath(registry, night, with_role) == registry.root / night.id / "peft"
+    assert weights_beneath(registry, None, SCRIPTED) is None  # a base without one: the bare base
+    assert mounts_beneath(registry, None, SCRIPTED, tmp_path) == ()
