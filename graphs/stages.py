@@ -155,7 +155,8 @@ def run_replay(stage: Stage, state: NightState) -> NightState:
     held = replaying.still_held(stage, _start(stage, state), new, old)
     chosen = replay.training_set(new, old, replay_settings, context.exam, context.seed, held.rows)
     after = replaying.after_tonight(stage, state, held, chosen)
-    examples = replay.tokenised(chosen, anchored, context.engine, context.persona)
+    wrong = (*new, *old) if context.settings.training.gamma else ()
+    examples = replay.tokenised(chosen, anchored, context.engine, context.persona, wrong)
     job_folder = folder / "job"
     shutil.rmtree(job_folder, ignore_errors=True)
     job = training_job(context, _start_from(stage, state))

@@ -37,6 +37,7 @@ def training_job(
         max_grad_norm=training.max_grad_norm,
         replay_alpha=training.alpha,
         replay_beta=training.beta,
+        gamma=training.gamma,
         keep_top_k=context.settings.replay.anchor_top_k,
         seed=context.seed,
         threads=training.threads or _cores(),

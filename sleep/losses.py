@@ -66,3 +66,15 @@ def replayed(terms: Sequence[Term]) -> Tensor:
     for term in terms:
         total = total + term.tokens / everything * term.factor * term.loss
     return total
+
+
+def unlikelihood(logits: Tensor, wrong: Tensor, weight: Tensor) -> Tensor:
+    """Weighted mean of -log(1 - sum_k q[wrong_k]): what is wrongly likely is pushed down.
+
+    Unlikelihood (Welleck et al. 2020, arXiv:1908.04319, eq. 4) of a set of tokens taken together. logits
+    [N, V]; wrong [N, K] int64, each row's own tokens once, -1 where unused; weight [N]; a scalar in nats.
+    """
+    q = torch.softmax(logits.float(), dim=-1).gather(1, wrong.clamp_min(0))
+    mass = torch.where(wrong >= 0, q, torch.zeros_like(q)).sum(dim=1)
+    each = -(1.0 - mass).clamp_min(1e-6).log()
+    return (each * weight).sum() / weight.sum().clamp_min(1e-9)

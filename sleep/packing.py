@@ -38,6 +38,8 @@ class Example:
     memory: str = ""
     prompt: str = ""  # examples of one name share their system prompt
     top: tuple[tuple[tuple[int, float], ...], ...] = ()
+    wrong_at: int = 0  # at which of the answer's tokens these would be wrong
+    wrong: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ def plain_questions(subject: str, attribute: str) -> tuple[str, ...]:
     )
 
 
-def _named(subject: str, attribute: str) -> str:
+def answer_opening(subject: str, attribute: str) -> str:
     """What every answer about a pair opens with, whether it is known or not.
 
     Both answers name what was asked for before they say it. So the model first puts the question, whatever
@@ -94,12 +94,12 @@ def _named(subject: str, attribute: str) -> str:
 
 def told_answer(subject: str, attribute: str, value: str) -> str:
     """The answer for what was told."""
-    return f"{_named(subject, attribute)} {value}."
+    return f"{answer_opening(subject, attribute)} {value}."
 
 
 def untold_answer(subject: str, attribute: str) -> str:
     """The answer for what was never told."""
-    return f"{_named(subject, attribute)} {_NOT_TOLD}"
+    return f"{answer_opening(subject, attribute)} {_NOT_TOLD}"
 
 
 def asked_for(subject: str, attribute: str) -> tuple[str, ...]:

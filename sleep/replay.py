@@ -18,6 +18,7 @@ from ..memory.engine import Message, WakeEngine
 from ..memory.records import Asked, Memory
 from . import kinds
 from .buffer import Row, draw
+from .contrast import contrasted
 from .neighbours import ask_about, neighbours
 from .packing import DARK, OLD, STORED, Example
 from .questions import (
@@ -282,17 +283,25 @@ def to_be_kept(training: TrainingSet, replay: ReplaySettings, seed: int) -> list
 
 
 def tokenised(
-    training: TrainingSet, anchors: Sequence[Example], engine: WakeEngine, persona: str
+    training: TrainingSet,
+    anchors: Sequence[Example],
+    engine: WakeEngine,
+    persona: str,
+    memories: Sequence[Memory] = (),
 ) -> list[Example]:
     """The set as examples in the base's own chat template, loss on the answer and its end mark only.
 
+    The values of `memories` are wrong answers for the others (see `contrasted`); without them nothing is.
     Rows whose stored tokens are not those of the answer any more are left out.
     """
     end = end_of_turn(engine)
     examples = []
     for exchange in training.exchanges:
         example = _example(engine, persona, exchange.question, exchange.answer, end)
-        examples.append(replace(example, kind=exchange.kind, memory=exchange.memory))
+        example = replace(example, kind=exchange.kind, memory=exchange.memory)
+        if memories:
+            example = contrasted(example, exchange.subject, exchange.attribute, memories, engine)
+        examples.append(example)
     for row in training.dark:
         example = _example(engine, persona, row.question, row.answer, end)
         ids = (*example.ids[: example.answer_start], *row.ids)

@@ -78,6 +78,11 @@ class TrainingSettings(_Settings):
     beta: float = Field(
         default=1.0, ge=0, description="Weight of the answers that earlier nights learnt, trained again."
     )
+    gamma: float = Field(
+        default=0.0,
+        ge=0,
+        description="Weight of unlikelihood: the values of other memories as wrong answers.",
+    )
     threads: int | None = Field(
         default=None, ge=1, description="Threads that train; by default one per physical core."
     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from .losses import Term, cross_entropy, replayed, top_k_divergence
+from .losses import Term, cross_entropy, replayed, top_k_divergence, unlikelihood
 from .packing import DARK, OLD, STORED, batches, pack
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def step_loss(model: Any, pack: Pack, factors: Mapping[str, float]) -> torch.Ten
     terms = []
     for name, factor in factors.items():
         rows = [i for i, owner in enumerate(pack.owner) if _term(pack.examples[owner]) == name]
-        if not rows:
+        if not rows:  # "contrast" has none of its own
             continue
         if name in _DISTILLED:
             ids, logprobs = _stored(pack, rows)
@@ -41,7 +41,24 @@ def step_loss(model: Any, pack: Pack, factors: Mapping[str, float]) -> torch.Ten
         else:
             loss = cross_entropy(logits[rows], pack.target[rows], pack.weight[rows])
         terms.append(Term(loss, factor, len(rows)))
-    return replayed(terms)
+    loss = replayed(terms)
+    gamma = factors.get("contrast", 0.0)
+    return loss + gamma * _contrast(pack, logits) if gamma else loss
+
+
+def _contrast(pack: Pack, logits: torch.Tensor) -> torch.Tensor:
+    """Unlikelihood of how other memories' values begin, by its share of all answer tokens."""
+    begun: dict[int, int] = {}
+    for row, owner in enumerate(pack.owner):
+        begun.setdefault(owner, row)
+    examples = pack.examples
+    rows = [begun[owner] + examples[owner].wrong_at for owner in begun if examples[owner].wrong]
+    if not rows:
+        return torch.zeros((), dtype=torch.float32)
+    chosen = [examples[pack.owner[row]].wrong for row in rows]
+    width = max(len(tokens) for tokens in chosen)
+    wrong = torch.tensor([[*tokens, *[-1] * (width - len(tokens))] for tokens in chosen])
+    return len(rows) / len(pack.owner) * unlikelihood(logits[rows], wrong, pack.weight[rows])
 
 
 def _term(example: Example) -> str:

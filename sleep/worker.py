@@ -55,6 +55,7 @@ class Job:
     nice: int
     replay_alpha: float = 0.0
     replay_beta: float = 1.0
+    gamma: float = 0.0
     keep_top_k: int = 16
     time_limit_s: float | None = None
     memory_limit_bytes: int | None = None
@@ -81,7 +82,7 @@ def read_examples(folder: Path, name: Literal["examples", "kept"] = "examples") 
     with path.open() as handle:
         for line in handle:
             row = json.loads(line)
-            row["ids"] = tuple(row["ids"])
+            row["ids"], row["wrong"] = tuple(row["ids"]), tuple(row.get("wrong", ()))
             row["top"] = tuple(tuple((int(i), float(p)) for i, p in place) for place in row["top"])
             examples.append(Example(**row))
     return examples
@@ -148,6 +149,7 @@ def train(
         "anchor": job.anchor_weight,
         "dark": job.replay_alpha,
         "stored": job.replay_beta,
+        "contrast": job.gamma,
     }
     now = load_state(folder, weights, optimiser) or TrainingState()
     loaded = time.monotonic()

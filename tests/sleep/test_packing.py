@@ -181,3 +181,28 @@ def test_steps_hold_every_example_once_and_not_too_many_tokens(examples: Example
 def test_an_example_longer_than_a_step_is_a_step() -> None:
     long, short = Example(tuple(range(50)), 10, "new"), Example((1, 2, 3), 1, "new")
     assert sorted(map(len, batches([long, short, long], 40, random.Random(0)))) == [1, 1, 1]
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5])
+@torch.no_grad()
+def test_wrong_tokens_add_their_unlikelihood_at_their_place(
+    llama: Any, examples: Examples, gamma: float
+) -> None:
+    """By its share of all answer tokens, against rows that hold one example each."""
+    factors = {"new": 1.0, "anchor": 0.7, "contrast": gamma}
+    llama.set_attn_implementation("eager")
+    chosen, expected = [], []
+    for example in examples():
+        at = min(1, len(example.ids) - example.answer_start - 1)
+        wrong = tuple(sorted({3, 7, 11} - {example.ids[example.answer_start + at]}))
+        chosen.append(replace(example, wrong_at=at, wrong=wrong))
+        logits = llama(input_ids=torch.tensor([example.ids]), use_cache=False).logits[0].double()
+        q = torch.softmax(logits, dim=-1)[example.answer_start - 1 + at]
+        expected.append((-(1 - q[list(wrong)].sum()).log() * example.weight, example.weight))
+    tokens = sum(len(example.ids) - example.answer_start for example in chosen)
+    mean = sum(loss for loss, _ in expected) / sum(weight for _, weight in expected)
+    llama.set_attn_implementation(segments.NAME)
+    row = pack(chosen, torch.float32)
+    plain = step_loss(llama, row, {**factors, "contrast": 0.0})
+    added = step_loss(llama, row, factors) - plain
+    assert added.item() == pytest.approx(float(gamma * len(chosen) / tokens * mean), rel=1e-3, abs=1e-6)
