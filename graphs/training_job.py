@@ -45,6 +45,7 @@ def training_job(
         time_limit_s=None if budget.training_min is None else 60.0 * budget.training_min,
         memory_limit_bytes=int(_memory_bytes() * budget.memory_share),
         stacked_on=str(stacked_on) if stacked_on else None,
+        frozen_share=training.frozen_share if start_from else 0.0,  # a fresh adapter is trained whole
     )
 
 

@@ -79,6 +79,13 @@ class LoraLinear(nn.Module):
         self.enabled = True
         nn.init.kaiming_uniform_(self.lora_a, a=math.sqrt(5))
 
+    def merge(self) -> None:
+        """Adds the low-rank product to the weights, and trains it no more."""
+        self.requires_grad_(False)
+        change = self.scale * (self.lora_b.detach() @ self.lora_a.detach())
+        self.weight = nn.Parameter((self.weight.float() + change).to(self.weight.dtype), requires_grad=False)
+        self.enabled = False
+
     def forward(self, x: Tensor) -> Tensor:
         if not self.enabled:
             return nn.functional.linear(x, self.weight, self.bias)
@@ -111,6 +118,10 @@ def merge(model: nn.Module, folder: Path) -> None:
             module.weight.copy_(whole.to(module.weight.dtype))
 
 
+def _block_of(name: str) -> int:
+    return next((int(part) for part in name.split(".") if part.isdigit()), 0)
+
+
 def inject(model: nn.Module, rank: int, alpha: float, first_layer: int = 0) -> dict[str, LoraLinear]:
     """Freezes `model`, replaces the linear layers of its blocks from `first_layer` up; name -> layer."""
     model.requires_grad_(False)
@@ -119,8 +130,7 @@ def inject(model: nn.Module, rank: int, alpha: float, first_layer: int = 0) -> d
         parts = name.split(".")
         if not isinstance(module, nn.Linear) or parts[-1] not in LINEAR_NAMES:
             continue
-        block = next((int(part) for part in parts if part.isdigit()), 0)
-        if block < first_layer:
+        if _block_of(name) < first_layer:
             continue
         parent = model.get_submodule(".".join(parts[:-1]))
         layers[name] = LoraLinear(module, rank, alpha)
@@ -128,8 +138,21 @@ def inject(model: nn.Module, rank: int, alpha: float, first_layer: int = 0) -> d
     return layers
 
 
+def freeze_below(layers: dict[str, LoraLinear], block: int) -> None:
+    """Leaves the adapter as it is in the decoder blocks below `block`: no gradient is computed there.
+
+    It is added to the weights of those blocks meanwhile, in their dtype, so that it costs nothing; A and B
+    stay what they were.
+    """
+    for name, layer in layers.items():
+        if _block_of(name) < block:
+            layer.merge()
+
+
 def parameters(layers: dict[str, LoraLinear]) -> list[nn.Parameter]:
-    return [tensor for layer in layers.values() for tensor in (layer.lora_a, layer.lora_b)]
+    """What is trained: A and B of every layer that is not frozen."""
+    tensors = [tensor for layer in layers.values() for tensor in (layer.lora_a, layer.lora_b)]
+    return [tensor for tensor in tensors if tensor.requires_grad]
 
 
 def set_enabled(layers: dict[str, LoraLinear], enabled: bool) -> None:

@@ -16,6 +16,7 @@ from itertools import zip_longest
 
 from ..memory.records import Asked, Memory
 from . import kinds
+from .synonyms import Pair, also_called
 
 _PLURAL = re.compile(r"[^sui]s$")  # shoes, not tennis, address or bus
 _NOT_TOLD = "something I don't know. You haven't told me that."
@@ -33,7 +34,10 @@ _PLAIN = (
     "Do you remember {whose} {attribute}?",
 )
 _AGREE = 2  # questions that must be taken for the same thing before it counts as a name
-_OF_EACH_NAME = 3  # plain questions by each other name
+_OF_EACH_NAME = 3  # plain questions by each name that the model itself gave
+_OF_EACH_SYNONYM = 2
+_MOST_BY_NAME = 9
+_PLAIN_FIRST = 4  # plain questions by its own name, before any other
 _OPENINGS = (
     "Hey, ",
     "Quick question: ",
@@ -46,14 +50,12 @@ _OPENINGS = (
 )
 
 
-Pair = tuple[str, str]  # subject, attribute
-
-
 @dataclass(frozen=True, slots=True)
 class Ways:
     """How one memory is asked for: `train` is trained on, `exam` is kept back.
 
-    `names` are the pairs, beside its own, by which the model may take a question to ask for it.
+    `names` are the pairs, beside its own, by which it is asked for: what the model takes questions for, and
+    other everyday words.
     """
 
     train: tuple[Asked, ...]
@@ -156,11 +158,13 @@ def ways_for(memory: Memory, rng: random.Random, *, held_back: int, taken: Seque
     """Splits the questions for a memory into trained and kept-back ones; `rng` alone decides which.
 
     Those written for it are all trained where the bank has others to keep back. `taken` are the pairs of
-    other memories: a question that the model takes to ask for one of those goes by this memory's own name.
+    other memories: a question that the model takes to ask for one of those goes by this memory's own name,
+    and what two memories could be called, neither is.
     """
     own = (memory.subject, memory.attribute)
     named = names_of(memory, taken)
-    names = tuple(dict.fromkeys(named.values()))
+    given = tuple(dict.fromkeys(named.values()))
+    synonyms = tuple(pair for pair in also_called(own) if pair not in given and not _told(pair, taken))
     banked = _distinct(asked_for(*own))
     plain = _distinct((*banked, *plain_questions(*own)))[len(banked) :]
     written = (each.question for each in memory.asked)
@@ -171,18 +175,27 @@ def ways_for(memory: Memory, rng: random.Random, *, held_back: int, taken: Seque
     from_special = min(held_back - 1, max(0, len(special) - 4)) if len(special) > 4 else 0
     from_plain = held_back - from_special
     exam = (*special[:from_special], *plain[:from_plain])
-    by_name = {q: pair for pair in names for q in rng.sample(plain_questions(*pair), _OF_EACH_NAME)}
+    by_name = {q: pair for pair in given for q in rng.sample(plain_questions(*pair), _OF_EACH_NAME)}
+    by_name |= {q: pair for pair in synonyms for q in rng.sample(plain_questions(*pair), _OF_EACH_SYNONYM)}
     kept_back = {words(question) for question in exam}
+    own_name = plain[from_plain:]
     train = [
         Asked(question, *{**by_name, **named}.get(question, own))
         for question in (
+            *own_name[:_PLAIN_FIRST],
+            *list(by_name)[:_MOST_BY_NAME],
             *_alternating(special[from_special:], more if banked else []),
-            *by_name,
-            *plain[from_plain:],
+            *list(by_name)[_MOST_BY_NAME:],
+            *own_name[_PLAIN_FIRST:],
         )
         if words(question) not in kept_back
     ]
-    return Ways(tuple(train), exam, names)
+    return Ways(tuple(train), exam, (*given, *synonyms))
+
+
+def _told(pair: Pair, taken: Sequence[Pair]) -> bool:
+    """Whether another memory is this very pair, or one that is called so too."""
+    return any(pair == other or pair in also_called(other) for other in taken)
 
 
 def _alternating(first: Sequence[str], second: Sequence[str]) -> list[str]:

@@ -57,6 +57,12 @@ class LoraSettings(_Settings):
 class TrainingSettings(_Settings):
     """How the adapter is trained."""
 
+    frozen_share: float = Field(
+        default=0.5,
+        ge=0,
+        lt=1,
+        description="Share of the decoder blocks, from below, in which the adapter stays what training starts from.",
+    )
     learning_rate: float = Field(default=9e-4, gt=0, description="Peak learning rate of AdamW.")
     epochs: float = Field(default=2.5, gt=0, description="Passes over the night's training set.")
     tokens_per_step: int = Field(

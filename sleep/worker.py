@@ -61,6 +61,7 @@ class Job:
     memory_limit_bytes: int | None = None
     checkpoint_s: float = 60.0
     stacked_on: str | None = None  # a PEFT folder that is served beneath, and stays as it is
+    frozen_share: float = 0.0  # of the decoder blocks, from below: what training starts from stays there
 
 
 def write_job(folder: Path, job: Job, examples: Sequence[Example], kept: Sequence[Example] = ()) -> None:
@@ -139,6 +140,7 @@ def train(
     layers = lora.inject(model, job.rank, job.alpha, job.first_layer)
     if job.start_from:
         lora.load(layers, Path(job.start_from))
+    lora.freeze_below(layers, round(job.frozen_share * model.config.num_hidden_layers))
     weights = lora.parameters(layers)
     optimiser = torch.optim.AdamW(
         weights, lr=job.learning_rate, weight_decay=job.weight_decay, betas=(0.9, 0.99)

@@ -146,3 +146,27 @@ def test_an_adapter_of_another_model_is_not_put_beneath(tmp_path: Path) -> None:
     lora.save(layers, tmp_path / "peft", rank=RANK, alpha=ALPHA, base_name="tiny")
     with pytest.raises(AdapterShapeMismatch, match="has no layer"):
         lora.merge(tiny_model(KINDS["llama"]), tmp_path / "peft")
+
+
+def test_frozen_blocks_compute_the_same_and_are_saved_as_they_were(tmp_path: Path) -> None:
+    model = tiny_model(KINDS["llama"])
+    layers = lora.inject(model, RANK, ALPHA)
+    randomised(layers)
+    before = model(IDS).logits
+    lora.save(layers, tmp_path / "before", rank=RANK, alpha=ALPHA, base_name="tiny")
+    lora.freeze_below(layers, 1)
+    assert torch.allclose(model(IDS).logits, before, atol=1e-4)
+    assert 0 < len(lora.parameters(layers)) < 2 * len(layers)
+    lora.save(layers, tmp_path / "after", rank=RANK, alpha=ALPHA, base_name="tiny")
+    saved = [(tmp_path / name / "adapter_model.safetensors").read_bytes() for name in ("before", "after")]
+    assert saved[0] == saved[1]
+
+
+def test_training_moves_the_blocks_above_only() -> None:
+    model = tiny_model(KINDS["llama"])
+    layers = lora.inject(model, RANK, ALPHA)
+    randomised(layers)
+    lora.freeze_below(layers, 1)
+    loss_of(model).backward()  # type: ignore[no-untyped-call]
+    moved = {name for name, layer in layers.items() if layer.lora_b.grad is not None}
+    assert moved == {name for name in layers if ".layers.0." not in name}

@@ -121,11 +121,22 @@ def test_what_the_model_takes_a_question_for_becomes_a_name_of_the_memory(
 def test_a_memory_is_asked_for_by_its_other_names_too() -> None:
     memory = replace(WIFE, asked=asked_as(("spouse", "name"), "Who is my spouse?"))
     ways = ways_for(memory, random.Random(2), held_back=2)
-    assert ways.names == (("spouse", "name"),)
+    assert ways.names[0] == ("spouse", "name")
     by_name = {each.question for each in ways.train if (each.subject, each.attribute) == ("spouse", "name")}
     assert "Who is my spouse?" in by_name
     assert len(by_name) > 2
     assert all("spouse" in question for question in by_name)
+
+
+def test_a_memory_is_asked_for_by_other_everyday_words_that_nothing_else_goes_by() -> None:
+    rabbit, cat = a_memory("rabbit", "name", "Zorbal"), ("cat", "name")
+    ways = ways_for(rabbit, random.Random(2), held_back=2)
+    assert ("pet", "name") in ways.names
+    by_pet = [each for each in ways.train if (each.subject, each.attribute) == ("pet", "name")]
+    assert by_pet and all("my pet's name" in each.question.lower() for each in by_pet)
+    assert ("pet", "name") not in ways_for(rabbit, random.Random(2), held_back=2, taken=[cat]).names
+    told_so = [("pet", "name")]
+    assert ("pet", "name") not in ways_for(rabbit, random.Random(2), held_back=2, taken=told_so).names
 
 
 def test_a_relative_that_the_bank_lacks_is_asked_for_like_others() -> None:
