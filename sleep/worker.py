@@ -28,6 +28,7 @@ from .buffer import Top
 from .packing import Example
 
 if TYPE_CHECKING:
+    from .lora import LoraLinear
     from .training_state import TrainingState
 
 
@@ -113,24 +114,13 @@ def plan(examples: Sequence[Example], job: Job) -> list[list[Example]]:
     return steps[: max(1, round(len(steps) * job.epochs / whole))]
 
 
-def train(
-    folder: Path, job: Job, examples: Sequence[Example], held: Callable[[], float] = lambda: 0.0
-) -> Iterator[dict[str, Any]]:
-    """Trains and writes `peft/`; yields one progress record a step, the last with `"done": true`.
-
-    `held` says for how many seconds the process has been halted so far; they are not counted.
-    """
+def _adapted(job: Job) -> tuple[Any, dict[str, LoraLinear]]:
+    """The model with the adapter to be trained, and the adapted layers by name."""
     import torch
     from transformers import AutoModelForCausalLM
 
     from . import lora, segments
-    from .packing import pack
-    from .step import distributions, step_loss
-    from .training_state import TrainingState, load_state, save_state
 
-    torch.manual_seed(job.seed)
-    torch.set_num_threads(job.threads)
-    started = time.monotonic()
     segments.register()
     model = AutoModelForCausalLM.from_pretrained(
         job.model, dtype=torch.bfloat16, attn_implementation=segments.NAME
@@ -141,6 +131,27 @@ def train(
     if job.start_from:
         lora.load(layers, Path(job.start_from))
     lora.freeze_below(layers, round(job.frozen_share * model.config.num_hidden_layers))
+    return model, layers
+
+
+def train(
+    folder: Path, job: Job, examples: Sequence[Example], held: Callable[[], float] = lambda: 0.0
+) -> Iterator[dict[str, Any]]:
+    """Trains and writes `peft/`; yields one progress record a step, the last with `"done": true`.
+
+    `held` says for how many seconds the process has been halted so far; they are not counted.
+    """
+    import torch
+
+    from . import lora
+    from .packing import pack
+    from .step import distributions, step_loss
+    from .training_state import TrainingState, load_state, save_state
+
+    torch.manual_seed(job.seed)
+    torch.set_num_threads(job.threads)
+    started = time.monotonic()
+    model, layers = _adapted(job)
     weights = lora.parameters(layers)
     optimiser = torch.optim.AdamW(
         weights, lr=job.learning_rate, weight_decay=job.weight_decay, betas=(0.9, 0.99)
