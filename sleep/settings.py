@@ -61,7 +61,7 @@ class TrainingSettings(_Settings):
         default=0.5,
         ge=0,
         lt=1,
-        description="Share of the decoder blocks, from below, in which the adapter stays as training found it.",
+        description="Share of the decoder blocks, from below, in which the adapter is not trained.",
     )
     learning_rate: float = Field(default=9e-4, gt=0, description="Peak learning rate of AdamW.")
     epochs: float = Field(default=2.5, gt=0, description="Passes over the night's training set.")
