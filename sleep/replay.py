@@ -22,7 +22,6 @@ from .contrast import contrasted
 from .neighbours import ask_about, neighbours
 from .packing import DARK, OLD, STORED, Example
 from .questions import (
-    Pair,
     Ways,
     may_mean_the_same,
     other_kinds,
@@ -33,6 +32,7 @@ from .questions import (
     words,
 )
 from .settings import ExamSettings, ReplaySettings
+from .synonyms import Pair
 
 
 @dataclass(frozen=True, slots=True)
