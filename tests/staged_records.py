@@ -12,6 +12,7 @@ from dormouse.runtime.receipts import Receipt
 from dormouse.runtime.records import (
     AdapterView,
     CallView,
+    CanaryView,
     MemoryView,
     SessionView,
     Status,
@@ -200,6 +201,7 @@ BASE_STATUS = Status(
     running_night=None,
     alarms=(),
     warnings=(),
+    canary=CanaryView(MODEL, None, later(1440), 14, 20, {}, 20, {}),
 )
 WHY = Explanation(
     "",

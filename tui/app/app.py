@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
@@ -23,14 +23,39 @@ from .asking import Confirm, Reading
 from .calling import ask, begin, in_thread
 from .chat.screen import ChatScreen
 from .following import Follower
-from .memory.screen import MemoryScreen
 from .messages import Looked, NightMoved
-from .night.screen import NightScreen
 from .night_log import NightLog
 from .outlook import Outlook, look
-from .palette import Commands
+
+if TYPE_CHECKING:
+    from textual.command import Provider
 
 _LOOK_EVERY_S = 10.0
+_DRAWN_FIRST_S = 0.05  # opening an agent imports much, and would hold the first picture up
+
+
+def _memory_screen() -> Screen[None]:
+    from .memory.screen import MemoryScreen
+
+    return MemoryScreen()
+
+
+def _night_screen() -> Screen[None]:
+    from .night.screen import NightScreen
+
+    return NightScreen()
+
+
+def _commands() -> type[Provider]:
+    from .palette import Commands
+
+    return Commands
+
+
+def _load_the_rest() -> None:
+    """What the first picture does without."""
+    from . import palette  # noqa: F401
+    from .chat import turns  # noqa: F401
 
 
 class DormouseApp(App[None]):
@@ -41,11 +66,11 @@ class DormouseApp(App[None]):
     TITLE = "Dormouse"
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
         "chat": ChatScreen,
-        "memory": MemoryScreen,
-        "night": NightScreen,
+        "memory": _memory_screen,
+        "night": _night_screen,
     }
     DEFAULT_MODE = "chat"
-    COMMANDS = App.COMMANDS | {Commands}
+    COMMANDS = App.COMMANDS | {_commands}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1", "toggle_help", "Keys", show=False),
         Binding("f2", "switch_mode('chat')", "Chat", show=False),
@@ -91,13 +116,14 @@ class DormouseApp(App[None]):
         return self._follower is not None and self._follower.asleep
 
     def on_mount(self) -> None:
-        self.call_after_refresh(self._begin)
+        self.set_timer(_DRAWN_FIRST_S, self._begin)
 
     def _begin(self) -> None:
         begin(self, self._open, group="open")
 
     async def _open(self) -> None:
         try:
+            await in_thread(_load_the_rest)
             agent = await in_thread(self._open_agent)
         except Exception as error:  # noqa: BLE001 (whoever ran the application raises it)
             self.failure = error

@@ -16,7 +16,8 @@ from dormouse.tui.app.chat import calls
 from dormouse.tui.app.chat.calls import UNHEARD_S, Approval, CallFold
 from dormouse.tui.app.chat.prompt import Prompt
 from dormouse.tui.app.chat.screen import ChatScreen
-from dormouse.tui.app.chat.turns import AnswerTurn, UserTurn
+from dormouse.tui.app.chat.turns import AnswerTurn
+from dormouse.tui.app.chat.words import UserTurn
 from dormouse.tui.app.messages import SessionChosen
 
 
@@ -282,11 +283,18 @@ def test_the_panel_shows_the_tiers_as_they_are(size: tuple[int, int]) -> None:
         stage.app.screen.query_one("#tiers").scroll_home(animate=False)
         await stage.pilot.pause()
         seen = stage.shown("#tiers")
-        for words in ("0 context", "360 of 3400", "leaves first", "1 episodic", "Biscotti, our old dog"):
-            assert words in seen
+        told = [
+            "0 context",
+            "360 of 3400",
+            "leaves first",
+            "a nap begins at 80%",
+            "1 episodic",
+            "our old dog",
+        ]
         if size == LARGE:
-            for words in ("54a22f5e03", "✓ passed", "11 of 12", "turns to sleep on", "2 admitted", "SmolLM2"):
-                assert words in seen
+            told += ["54a22f5e03", "✓ passed", "11 of 12", "14 of 20", "to sleep on", "2 admitted", "SmolLM2"]
+        for words in told:
+            assert words in seen
         await stage.click("#tiers #sources", offset=(2, 0))
         await stage.until(lambda: isinstance(stage.app.screen, Reading))
         await stage.until(lambda: "learnt to open the fridge" in stage.shown())

@@ -16,7 +16,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Button, Collapsible, Static
 
-from .turns import verdict_line
+from .words import verdict_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -17,10 +17,11 @@ from textual.widgets import Button
 from ..messages import CommandGiven, Ended, Happened, Permission
 from .calls import Approval, CallFold
 from .turn_run import TurnRun
-from .turns import AnswerTurn, Remark, UserTurn, about_turn
+from .words import Remark, UserTurn
 
 if TYPE_CHECKING:
     from ....runtime.records import TurnView
+    from .turns import AnswerTurn
 
 _SHOWN_TURNS = 16  # each is laid out anew with every few words that come; a key waits meanwhile
 _MOST_WIDGETS = 2 * _SHOWN_TURNS
@@ -65,6 +66,8 @@ class Conversation(VerticalScroll):
     @property
     def last_answer(self) -> str:
         """The words of the newest answer."""
+        from .turns import AnswerTurn
+
         answers = list(self.query(AnswerTurn))
         return answers[-1].text if answers else ""
 
@@ -84,6 +87,8 @@ class Conversation(VerticalScroll):
 
     async def begin(self, run: TurnRun) -> None:
         """A turn is being answered."""
+        from .turns import AnswerTurn
+
         await self.query(".-welcome").remove()
         await self._shorten()
         self._run, self._answer, self._calls = run, AnswerTurn(), {}
@@ -184,6 +189,8 @@ def _earlier() -> Button:
 
 
 def _widgets(turn: TurnView) -> list[Widget]:
+    from .turns import AnswerTurn, about_turn
+
     if turn.role == "user":
         return [UserTurn(turn.content)]
     if turn.role == "tool":

@@ -19,7 +19,7 @@ from ..messages import SourceOpened
 
 if TYPE_CHECKING:
     from ....graphs.context import ContextView
-    from ....runtime.records import AdapterView, TurnView
+    from ....runtime.records import AdapterView, Status, TurnView
     from ..app import DormouseApp
     from ..outlook import Outlook
 
@@ -64,7 +64,7 @@ class TiersPanel(VerticalScroll, can_focus=False):
         """Draw them anew."""
         app: DormouseApp = self.app  # type: ignore[assignment]
         outlook = app.outlook
-        self.query_one("#context", Static).update(_context(outlook))
+        self.query_one("#context", Static).update(_context(app))
         self.query_one("#weights", Static).update(_weights(outlook))
         self.query_one("#next", Static).update(_next(app))
 
@@ -86,8 +86,8 @@ def gauge(share: float, width: int = _GAUGE) -> Content:
     return Content.assemble(("█" * full, style), ("░" * (width - full), "$foreground-muted"), f" {share:.0%}")
 
 
-def _context(outlook: Outlook | None) -> Content:
-    title = _title("0", "context")
+def _context(app: DormouseApp) -> Content:
+    outlook, title = app.outlook, _title("0", "context")
     seen = outlook.context if outlook else None
     if seen is None:
         return Content.assemble(title, ("\nCounted once something was said.", "$foreground-muted"))
@@ -96,6 +96,9 @@ def _context(outlook: Outlook | None) -> Content:
     if leaving is not None:
         words = " ".join(leaving.content.split())
         lines.append(Content.assemble(("leaves first: ", "$foreground-muted"), f"“{words[:60]}”"))
+    nap = app.agent.spec.memory.context.nap if app.agent is not None else None
+    if nap is not None and nap.passes:
+        lines.append(Content.styled(f"a nap begins at {nap.begin_at:.0%}", "$foreground-muted"))
     return Content("\n").join(lines)
 
 
@@ -108,11 +111,23 @@ def _weights(outlook: Outlook | None) -> Content:
     title = _title("2", "fast weights")
     if outlook is None:
         return title
-    adapter = outlook.adapter
-    if adapter is None:
-        words = "\nNo adapter yet: the bare base answers."
-        return Content.assemble(title, (words, "$foreground-muted"), "\n", _base(outlook))
-    return Content("\n").join([title, *_adapter(adapter), _base(outlook)])
+    words = Content.styled("No adapter yet: the bare base answers.", "$foreground-muted")
+    held = _adapter(outlook.adapter) if outlook.adapter else [words]
+    return Content("\n").join([title, *held, *_watched(outlook.status), _base(outlook)])
+
+
+def _watched(status: Status) -> list[Content]:
+    """What naps have put on top, and how a new version is being watched."""
+    lines = []
+    if status.day_adapter:
+        count = sum(status.naps.values())
+        on_top = f"day adapter {status.day_adapter[:10]} on top, of {count} nap{'s' if count != 1 else ''}"
+        lines.append(Content(on_top))
+    if status.nap_refused:
+        lines.append(Content.styled(status.nap_refused, "$text-warning"))
+    if (canary := status.canary) is not None:
+        lines.append(Content(f"canary: {canary.seen} of {canary.turns} answers watched"))
+    return lines
 
 
 def _adapter(adapter: AdapterView) -> list[Content]:
