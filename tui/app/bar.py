@@ -61,6 +61,7 @@ class TopBar(Horizontal):
     def __init__(self, opened: str) -> None:
         super().__init__()
         self._opened = opened
+        self._told, self._agent_name = Content(""), ""
 
     def compose(self) -> ComposeResult:
         yield Static("dormouse", id="name", markup=False)
@@ -75,9 +76,13 @@ class TopBar(Horizontal):
     def refresh_notice(self) -> None:
         """Say what goes on now."""
         app: DormouseApp = self.app  # type: ignore[assignment]
-        if app.outlook is not None:
-            self.query_one("#name", Static).update(Content(app.outlook.status.name))
-        self.query_one(Notice).update(notice(app))
+        if app.outlook is not None and app.outlook.status.name != self._agent_name:
+            self._agent_name = app.outlook.status.name
+            self.query_one("#name", Static).update(Content(self._agent_name))
+        told = notice(app)
+        if told != self._told:
+            self._told = told
+            self.query_one(Notice).update(told)
 
 
 def notice(app: DormouseApp) -> Content:

@@ -154,6 +154,19 @@ def test_edit_takes_the_last_turn_back_only_when_it_is_said_anew() -> None:
     play(act)
 
 
+def test_enter_does_not_overtake_what_was_typed_before_it() -> None:
+    async def act(stage: Stage) -> None:
+        for character in "all of this, at once":
+            stage.app.post_message(
+                events.Key({" ": "space", ",": "comma"}.get(character, character), character)
+            )
+        stage.app.post_message(events.Key("enter", "\r"))
+        await stage.until(lambda: stage.said("stream"))
+        assert stage.said("stream")[0][1] == "all of this, at once"
+
+    play(act)
+
+
 def test_a_refused_turn_is_a_sentence_and_comes_back_to_be_changed() -> None:
     async def act(stage: Stage) -> None:
         await stage.write("too long")

@@ -55,7 +55,7 @@ class CallFold(Collapsible):
     def __init__(self, name: str, arguments: Mapping[str, Any]) -> None:
         self._body = Static(classes="part", markup=False)
         super().__init__(self._body, title="", collapsed=True)
-        self._name, self._arguments = name, arguments
+        self._tool, self._arguments = name, arguments
         self._state, self._result = "running", ""
         self._verdicts: list[Judged | VerdictView] = []
         self._redraw()
@@ -82,7 +82,7 @@ class CallFold(Collapsible):
         outcomes = "".join(f" · {one.verifier} {one.outcome}" for one in self._verdicts)
         self.title = Content.assemble(  # type: ignore[assignment]  # a title may be content
             (sign, style),
-            f" {self._name} {self._state}{outcomes}",
+            f" {self._tool} {self._state}{outcomes}",
             (f" ({_one_line(self._arguments)})", "$foreground-muted"),
         )
         written = json.dumps(dict(self._arguments), ensure_ascii=False, indent=2)

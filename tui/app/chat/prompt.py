@@ -34,8 +34,7 @@ class Prompt(TextArea, inherit_bindings=False):
     Prompt.-editing { border: round $secondary; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "send", "Send", show=False, priority=True),
-        Binding("ctrl+j,shift+enter,alt+enter", "new_line", "New line", show=False, priority=True),
+        Binding("ctrl+j,shift+enter,alt+enter", "new_line", "New line", show=False),
         Binding("up", "earlier", "Earlier", show=False),
         Binding("down", "later", "Later", show=False),
         Binding("tab", "complete", "Complete", show=False),
@@ -124,6 +123,15 @@ class Prompt(TextArea, inherit_bindings=False):
             self.put(self._draft)
         else:
             self.put(self._said[self._place])
+
+    async def _on_key(self, event: events.Key) -> None:
+        """Enter sends. No binding with priority does: that would overtake what was typed just before."""
+        if event.key == "enter":
+            event.stop()
+            event.prevent_default()
+            self.action_send()
+            return
+        await super()._on_key(event)
 
     async def _on_paste(self, event: events.Paste) -> None:
         text, lines = event.text, event.text.count("\n") + 1
