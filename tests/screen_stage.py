@@ -16,6 +16,7 @@ from textual.widget import Widget
 
 from dormouse.tui.app import clock
 from dormouse.tui.app.app import DormouseApp
+from dormouse.tui.app.chat.prompt import Prompt
 
 SMALL, LARGE = (80, 24), (200, 60)
 SIZES = [SMALL, LARGE]
@@ -48,8 +49,9 @@ class Stage:
         await self.press(*(names.get(character, character) for character in text))
 
     async def say(self, text: str) -> None:
-        """Type it, send it, and wait until it was answered."""
-        await self.write(text)
+        """Put it into the prompt, send it, and wait until it was answered."""
+        self.app.screen.query_one(Prompt).insert(text)
+        await self.pilot.pause()
         before = len(self.said("stream"))
         await self.press("enter")
         await self.until(lambda: len(self.said("stream")) > before and self.app.screen.run is None)  # type: ignore[attr-defined]
