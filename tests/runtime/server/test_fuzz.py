@@ -21,7 +21,7 @@ from served import serving
 from dormouse.runtime.server.nights import Sleepers, Sleeping
 from dormouse.runtime.server.settings import ServeSettings
 
-EXAMPLES = int(os.environ.get("DORMOUSE_FUZZ", "10"))
+EXAMPLES = int(os.environ.get("DORMOUSE_FUZZ", "6"))
 LIMITS = ServeSettings(requests_per_minute=1_000_000, max_body_bytes=65_536)
 TRYING = settings(
     max_examples=EXAMPLES,
@@ -47,7 +47,7 @@ def test_nothing_it_is_asked_is_a_fault(tmp_path: Path, monkeypatch: pytest.Monk
                     _try(operation, mode, tried)
                 except Unsatisfiable:  # no request of that kind exists: nothing in it can be wrong
                     continue
-    assert len(tried) >= 22 and tried["POST /v1/chat/completions"] >= EXAMPLES
+    assert len(tried) >= 20 and tried["POST /v1/chat/completions"] >= EXAMPLES
 
 
 def _try(operation: Any, mode: GenerationMode, tried: dict[str, int]) -> None:
