@@ -100,7 +100,7 @@ class ReplaySettings(_Settings):
 
     questions_per_memory: int = Field(default=28, ge=1, description="Phrasings trained for each new memory.")
     negatives_per_memory: float = Field(
-        default=28.0, ge=0, description="Questions about things never told, per memory."
+        default=30.0, ge=0, description="Questions about things never told, per memory."
     )
     neighbours_per_memory: int = Field(
         default=18,
@@ -108,7 +108,7 @@ class ReplaySettings(_Settings):
         description="Of those, how many ask for the same of others, or for other things of the same.",
     )
     neighbour_share: float = Field(
-        default=0.7, ge=0, le=1, description="Share of the further negatives that ask for neighbours again."
+        default=0.3, ge=0, le=1, description="Share of the further negatives that ask for neighbours again."
     )
     min_negatives: int = Field(default=240, ge=0, description="Questions about things never told, at least.")
     anchors: int = Field(
