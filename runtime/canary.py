@@ -85,17 +85,19 @@ class Canary:
             self._space.journal.add_judgements([Judgement(turn.id, None, JUDGE, "failed", words, 0.0)])
 
     def _nats(self, watched: LogEntry, turn: Turn) -> float | None:
-        """Mean negative log-probability of the answer's beginning, by the version before; None if unknown."""
+        """How unlikely the version before finds the answer's beginning; None if unknown."""
         stack, said = self._before(watched), turn.content[:_SCORED_CHARS]
         if stack is None or not said.strip() or turn.reply_to is None:
             return None
         asked = self._space.journal.turn(turn.reply_to).content[-4 * _SCORED_CHARS :]
         messages = [Message("system", self._persona), Message("user", asked)]
+        engine = self._space.engine
         try:
-            scores = self._space.engine.score(messages, said, adapters=stack)
+            return _unlikely(
+                engine.tokenize(said, special=False), engine.score(messages, said, adapters=stack)
+            )
         except EngineError:
             return None
-        return -math.fsum(scores) / len(scores) if scores else None
 
 
 def seen(journal: Journal, watched: LogEntry, settings: CanarySettings) -> tuple[list[Signs], list[Signs]]:
@@ -174,4 +176,15 @@ def _own_nats(turn: Turn) -> float | None:
         tokens = unpack(turn.evidence)
     except ValueError:
         return None
-    return -math.fsum(token.logprob for token in tokens) / len(tokens) if tokens else None
+    return _unlikely([token.id for token in tokens], [token.logprob for token in tokens])
+
+
+def _unlikely(ids: Sequence[int], logprobs: Sequence[float]) -> float | None:
+    """Mean negative log-probability (nats) of the tokens where each comes first; None of nothing.
+
+    What goes round in circles is likely once it has begun to, and would hide that it is nonsense.
+    """
+    first: dict[int, float] = {}
+    for id, logprob in zip(ids, logprobs, strict=True):
+        first.setdefault(id, logprob)
+    return -math.fsum(first.values()) / len(first) if first else None

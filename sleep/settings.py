@@ -172,7 +172,8 @@ class CanarySettings(_Settings):
     strange_nats: float = Field(
         default=5.0,
         gt=0,
-        description="How unlikely (nats a token) the version before may find an answer before it is strange.",
+        description="How unlikely (nats a token, each counted once) the version before may find an answer "
+        "before it is strange.",
     )
     more_bad: float = Field(
         default=0.1,

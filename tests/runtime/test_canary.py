@@ -215,7 +215,8 @@ def test_random_weights_forced_past_the_exam_are_rolled_back(tmp_path: Path) -> 
         registry.publish(id)
         registry.watch(id)
         agent.space.mount_head(agent.space.engine)
-        served = [agent.chat(said).adapter for said in talk * 2]
+        served = [agent.chat(said).adapter for said in talk * 3]
         assert served[0] == id
         assert served[-1] is None
+        assert served.count(id) <= agent.spec.exam.canary.turns
         assert [entry.action for entry in registry.log()] == ["publish", "canary", "rollback"]
