@@ -253,23 +253,23 @@ class NapReplaySettings(ReplaySettings):
 
     questions_per_memory: int = Field(default=10, ge=1, description="Phrasings trained for each new memory.")
     negatives_per_memory: float = Field(
-        default=8.0, ge=0, description="Questions about things never told, per memory."
+        default=14.0, ge=0, description="Questions about things never told, per memory."
     )
     neighbours_per_memory: int = Field(
-        default=6,
+        default=10,
         ge=0,
         description="Of those, how many ask for the same of others, or for other things of the same.",
     )
-    min_negatives: int = Field(default=24, ge=0, description="Questions about things never told, at least.")
+    min_negatives: int = Field(default=40, ge=0, description="Questions about things never told, at least.")
     anchors: int = Field(
-        default=12, ge=0, description="General prompts with the base's own answer distribution."
+        default=24, ge=0, description="General prompts with the base's own answer distribution."
     )
     old_memories: int = Field(default=40, ge=0, description="Earlier memories that are replayed at most.")
     old_negatives: int = Field(
-        default=16, ge=0, description="Questions about things never told, for old memories, at most."
+        default=24, ge=0, description="Questions about things never told, for old memories, at most."
     )
     questions_per_old_memory: int = Field(
-        default=2, ge=1, description="Phrasings replayed for each old memory."
+        default=4, ge=1, description="Phrasings replayed for each old memory."
     )
 
 
@@ -286,6 +286,9 @@ class NapExamSettings(ExamSettings):
     skill_questions: int = Field(default=8, ge=1, description="General questions that the bare base answers.")
     min_new: float = Field(
         default=0.3, ge=0, le=1, description="Share of new-memory questions to be answered rightly."
+    )
+    min_old: float = Field(
+        default=0.5, ge=0, le=1, description="Share of old-memory questions to be answered rightly."
     )
     min_neighbour: float = Field(
         default=0.5,
