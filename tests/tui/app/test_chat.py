@@ -163,6 +163,10 @@ def test_enter_does_not_overtake_what_was_typed_before_it() -> None:
         stage.app.post_message(events.Key("enter", "\r"))
         await stage.until(lambda: stage.said("stream"))
         assert stage.said("stream")[0][1] == "all of this, at once"
+        for character in "/sleep":
+            stage.app.post_message(events.Key({"/": "slash"}.get(character, character), character))
+        stage.app.post_message(events.Key("enter", "\r"))
+        await stage.until(lambda: stage.said("sleep"))
 
     play(act)
 

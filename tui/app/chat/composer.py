@@ -51,9 +51,16 @@ class Composer(Vertical):
             shown.action_cursor_up()
         elif event.key == "down":
             shown.action_cursor_down()
-        elif shown.highlighted is not None:
-            name = shown.get_option_at_index(shown.highlighted).id or ""
-            self._take(BY_NAME[name], run=event.key == "take")
+        else:
+            self._take_fitting(shown, run=event.key == "take")
+
+    def _take_fitting(self, shown: OptionList, *, run: bool) -> None:
+        """The one the list stands at, if it fits what is typed by now: it comes a moment after the keys."""
+        option = shown.highlighted_option
+        fitting = [command.name for command in matching(self.prompt.text)]
+        if fitting:
+            chosen = option.id if option is not None and option.id in fitting else fitting[0]
+            self._take(BY_NAME[chosen or ""], run=run)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
