@@ -94,7 +94,7 @@ def be_a_client(url: str) -> None:
         assert ada.get("/recall", params={"query": "parrot"}).json() == ["My parrot Quibble speaks Danish."]
         assert bo.get("/recall", params={"query": "parrot Quibble"}).json() == []
         print("forgotten:", ada.delete("/memories", params={"matching": "Quibble"}).json())
-        assert ada.get("/recall", params={"query": "parrot Quibble"}).json() == []
+        assert "Quibble" not in ada.get("/recall", params={"query": "parrot Quibble"}).text
         assert httpx2.get(f"{url}/recall", params={"query": "parrot"}).status_code == 401
 
 
