@@ -30,6 +30,7 @@ TOLD_WITHIN = 0.75  # share of the talk in which the facts are told; what follow
 LEAST_RECALL, LONGEST_DELAY_S = 0.80, 0.5
 NOISE = 0.03  # by how much recall may fall from one number of passes to the next and still count as rising
 _INTERRUPTIONS = 3  # turns taken in the midst of each nap
+_INTERRUPTED_WITHIN_S = 2.0
 _RESUME_S = 0.2
 _ANSWER_TOKENS = 64
 _SMALL_TALK = (
@@ -209,7 +210,7 @@ class _Talk:
             else:
                 self._say(next(self._small))
             for _ in range(_INTERRUPTIONS):
-                time.sleep(self._rng.uniform(0.0, 2.0) if self._agent.napping else 0.0)
+                time.sleep(self._rng.uniform(0.0, _INTERRUPTED_WITHIN_S) if self._agent.napping else 0.0)
                 if not self._agent.napping:
                     break
                 self._say(next(self._small))
