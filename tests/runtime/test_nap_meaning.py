@@ -21,7 +21,7 @@ def test_what_left_the_context_is_answered_by_the_weights(tmp_path: Path) -> Non
         {
             "model": {"source": "embedded", "context_tokens": 512},
             "memory": {
-                "recall": {"enabled": False},
+                "recall": {"enabled": False, "budget_tokens": 64},
                 "context": {"max_answer_tokens": 32, "nap": {"passes": 6}},
             },
             "sleep": {"resume_after_s": 0.1},
