@@ -256,7 +256,15 @@ def test_a_reader_that_goes_away_is_no_error(folder: Path) -> None:
 
 
 @pytest.fixture
-def waiting(folder: Path) -> Iterator[subprocess.Popen[str]]:
+def interruptible() -> Iterator[None]:
+    """The programs begun meanwhile can be interrupted, though these tests were begun in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def waiting(folder: Path, interruptible: None) -> Iterator[subprocess.Popen[str]]:
     """A chat that waits for its next line."""
     with command("chat", "--plain", stdin=subprocess.PIPE) as process:
         assert process.stdin is not None and process.stdout is not None
