@@ -26,9 +26,9 @@ class ForwardingEngine(WakeEngine):
         """The engine behind, looked up at each call."""
         return self._behind
 
-    def _stack(self, adapters: Sequence[Mount] | None) -> Sequence[Mount] | None:
-        """The adapters that a call with `adapters` is passed on with."""
-        return adapters
+    def _serving(self, adapters: Sequence[Mount] | None) -> tuple[WakeEngine, Sequence[Mount] | None]:
+        """Who computes a call with `adapters`, and with which it is passed on."""
+        return self._engine, adapters
 
     @property
     def context_tokens(self) -> int:
@@ -50,8 +50,8 @@ class ForwardingEngine(WakeEngine):
         prefill: str = "",
         cancelled: Callable[[], bool] | None = None,
     ) -> Stream:
-        stack = self._stack(adapters)
-        return self._engine.stream(messages, sampling, adapters=stack, prefill=prefill, cancelled=cancelled)
+        engine, stack = self._serving(adapters)
+        return engine.stream(messages, sampling, adapters=stack, prefill=prefill, cancelled=cancelled)
 
     def complete(
         self,
@@ -62,8 +62,8 @@ class ForwardingEngine(WakeEngine):
         prefill: str = "",
         cancelled: Callable[[], bool] | None = None,
     ) -> Completion:
-        stack = self._stack(adapters)
-        return self._engine.complete(messages, sampling, adapters=stack, prefill=prefill, cancelled=cancelled)
+        engine, stack = self._serving(adapters)
+        return engine.complete(messages, sampling, adapters=stack, prefill=prefill, cancelled=cancelled)
 
     def complete_all(
         self,
@@ -72,7 +72,8 @@ class ForwardingEngine(WakeEngine):
         adapters: Sequence[Mount] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> list[Completion]:
-        return self._engine.complete_all(asked, adapters=self._stack(adapters), cancelled=cancelled)
+        engine, stack = self._serving(adapters)
+        return engine.complete_all(asked, adapters=stack, cancelled=cancelled)
 
     @property
     def tool_syntax(self) -> ToolSyntax | None:
@@ -101,12 +102,14 @@ class ForwardingEngine(WakeEngine):
     def logits(
         self, token_ids: Sequence[int], *, adapters: Sequence[Mount] | None = None
     ) -> NDArray[np.float32]:
-        return self._engine.logits(token_ids, adapters=self._stack(adapters))
+        engine, stack = self._serving(adapters)
+        return engine.logits(token_ids, adapters=stack)
 
     def score(
         self, messages: Sequence[Message], answer: str, *, adapters: Sequence[Mount] | None = None
     ) -> tuple[float, ...]:
-        return self._engine.score(messages, answer, adapters=self._stack(adapters))
+        engine, stack = self._serving(adapters)
+        return engine.score(messages, answer, adapters=stack)
 
     def close(self) -> None:
         self._engine.close()

@@ -13,14 +13,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from .engine import GREEDY, Completion, Message, Mount, Sampling, Stream, WakeEngine
+from .engine import Mount
 from .errors import EngineClosed
 from .fifo_lock import FifoLock
+from .forwarding_engine import ForwardingEngine
 from .llama_engine import LlamaEngine
-from .tool_syntax import ToolSyntax
 
 Opener = Callable[[Path, FifoLock, tuple[str, ...]], LlamaEngine]
 """(GGUF, the lock its answers queue at, names of the adapters whose weights the file holds) -> an engine."""
@@ -34,7 +31,7 @@ class Fused:
     gguf: Path
 
 
-class FusingEngine(WakeEngine):
+class FusingEngine(ForwardingEngine):
     """Serves `base`, and the fused copy that `serve` names. One answer at a time, whichever computes it."""
 
     def __init__(self, base: Path, opened: Opener) -> None:
@@ -79,10 +76,6 @@ class FusingEngine(WakeEngine):
         return self._opened(fused.gguf, self._answers, (fused.mount.name,))
 
     @property
-    def context_tokens(self) -> int:
-        return self._either.context_tokens
-
-    @property
     def mounted(self) -> tuple[Mount, ...]:
         return self._mounts
 
@@ -98,61 +91,6 @@ class FusingEngine(WakeEngine):
         if idle is not None:
             idle.close()
 
-    def stream(
-        self,
-        messages: Sequence[Message],
-        sampling: Sampling = GREEDY,
-        *,
-        adapters: Sequence[Mount] | None = None,
-        prefill: str = "",
-        cancelled: Callable[[], bool] | None = None,
-    ) -> Stream:
-        engine, rest = self._stack(adapters)
-        return engine.stream(messages, sampling, adapters=rest, prefill=prefill, cancelled=cancelled)
-
-    def complete_all(
-        self,
-        asked: Sequence[tuple[Sequence[Message], Sampling]],
-        *,
-        adapters: Sequence[Mount] | None = None,
-        cancelled: Callable[[], bool] | None = None,
-    ) -> list[Completion]:
-        engine, rest = self._stack(adapters)
-        return engine.complete_all(asked, adapters=rest, cancelled=cancelled)
-
-    @property
-    def tool_syntax(self) -> ToolSyntax | None:
-        return self._either.tool_syntax
-
-    def render(self, messages: Sequence[Message], add_generation_prompt: bool = True) -> str:
-        return self._either.render(messages, add_generation_prompt)
-
-    def render_tokens(
-        self, messages: Sequence[Message], add_generation_prompt: bool = True, prefill: str = ""
-    ) -> list[int]:
-        return self._either.render_tokens(messages, add_generation_prompt, prefill)
-
-    def tokenize(self, text: str, special: bool = True) -> list[int]:
-        return self._either.tokenize(text, special)
-
-    def piece(self, token_id: int) -> bytes:
-        return self._either.piece(token_id)
-
-    def count(self, text: str) -> int:
-        return self._either.count(text)
-
-    def logits(
-        self, token_ids: Sequence[int], *, adapters: Sequence[Mount] | None = None
-    ) -> NDArray[np.float32]:
-        engine, rest = self._stack(adapters)
-        return engine.logits(token_ids, adapters=rest)
-
-    def score(
-        self, messages: Sequence[Message], answer: str, *, adapters: Sequence[Mount] | None = None
-    ) -> tuple[float, ...]:
-        engine, rest = self._stack(adapters)
-        return engine.score(messages, answer, adapters=rest)
-
     def close(self) -> None:
         with self._lock:
             self._closed = True
@@ -161,13 +99,13 @@ class FusingEngine(WakeEngine):
                     engine.close()
 
     @property
-    def _either(self) -> LlamaEngine:
+    def _engine(self) -> LlamaEngine:
         """For what both do alike: words are the same in both."""
         with self._lock:
             self._must_be_open()
             return self._copy or self._base_engine()
 
-    def _stack(self, adapters: Sequence[Mount] | None) -> tuple[LlamaEngine, Sequence[Mount] | None]:
+    def _serving(self, adapters: Sequence[Mount] | None) -> tuple[LlamaEngine, Sequence[Mount] | None]:
         """Who computes a stack, and what is left to mount there; None for the default, which is mounted."""
         with self._lock:
             self._must_be_open()

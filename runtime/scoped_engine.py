@@ -27,8 +27,8 @@ class ScopedEngine(ForwardingEngine):
             raise EngineClosed
         return self._opened()
 
-    def _stack(self, adapters: Sequence[Mount] | None) -> Sequence[Mount]:
-        return self._mounts if adapters is None else adapters
+    def _serving(self, adapters: Sequence[Mount] | None) -> tuple[WakeEngine, Sequence[Mount] | None]:
+        return self._engine, self._mounts if adapters is None else adapters
 
     @property
     def mounted(self) -> tuple[Mount, ...]:

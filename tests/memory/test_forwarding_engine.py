@@ -25,8 +25,8 @@ STACK = (Mount("mine", Path("mine.gguf")),)
 class Stacked(ForwardingEngine):
     """Serves with a stack of its own where none is named."""
 
-    def _stack(self, adapters: Sequence[Mount] | None) -> Sequence[Mount]:
-        return STACK if adapters is None else adapters
+    def _serving(self, adapters: Sequence[Mount] | None) -> tuple[WakeEngine, Sequence[Mount] | None]:
+        return self._engine, STACK if adapters is None else adapters
 
 
 @pytest.mark.parametrize("name", PUBLIC)
