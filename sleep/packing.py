@@ -54,6 +54,9 @@ class Pack:
     weight: Tensor  # [N] loss weights
     owner: tuple[int, ...]  # [N] which of `examples` each target belongs to
     examples: tuple[Example, ...]
+    places: tuple[
+        tuple[range, range], ...
+    ]  # of each example's prefix, which others may share, and of the rest
     tokens: int  # T without the padding
 
 
@@ -81,6 +84,7 @@ def pack(examples: Sequence[Example], dtype: torch.dtype) -> Pack:
     spans: list[tuple[range, range]] = []
     source: list[int] = []
     ordered: list[Example] = []
+    places: list[tuple[range, range]] = []
     for group in groups.values():
         length = common_prefix(group) if len(group) > 1 else 0
         prefix = range(len(ids), len(ids) + length)
@@ -96,6 +100,7 @@ def pack(examples: Sequence[Example], dtype: torch.dtype) -> Pack:
             positions.extend(range(length, len(example.ids)))
             source.extend(start - length + at - 1 for at in range(example.answer_start, len(example.ids)))
             ordered.append(example)
+            places.append((prefix, own))
     # Matrix kernels are compiled for each new row length; with few lengths they are compiled once.
     missing = -len(ids) % ROW_MULTIPLE
     if missing:
@@ -114,6 +119,7 @@ def pack(examples: Sequence[Example], dtype: torch.dtype) -> Pack:
         ),
         owner=tuple(index for index, answer in enumerate(answers) for _ in answer),
         examples=tuple(ordered),
+        places=tuple(places),
         tokens=len(ids) - missing,
     )
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from .below import Below
 from .losses import Term, cross_entropy, replayed, top_k_divergence, unlikelihood
 from .packing import DARK, OLD, STORED, batches, pack
 
@@ -23,13 +24,15 @@ HEAD_MULTIPLE = 64
 _DISTILLED = ("anchor", "dark")
 
 
-def step_loss(model: Any, pack: Pack, factors: Mapping[str, float]) -> torch.Tensor:
+def step_loss(
+    model: Any, pack: Pack, factors: Mapping[str, float], below: Below | None = None
+) -> torch.Tensor:
     """The loss of one step (see losses.replayed): a scalar, in nats a token.
 
     `factors` are those of the terms: "new" and "stored" answers by cross-entropy, "anchor" and "dark" ones by
     their divergence from what is stored with them.
     """
-    logits = answer_logits(model, pack)
+    logits = answer_logits(model, pack, below)
     terms = []
     for name, factor in factors.items():
         rows = [i for i, owner in enumerate(pack.owner) if _term(pack.examples[owner]) == name]
@@ -67,14 +70,12 @@ def _term(example: Example) -> str:
     return "stored" if example.kind in (STORED, OLD) else "new"
 
 
-def answer_logits(model: Any, pack: Pack) -> torch.Tensor:
-    """Logits [N, vocabulary] that predict the N answer tokens.
+def answer_logits(model: Any, pack: Pack, below: Below | None = None) -> torch.Tensor:
+    """Logits [N, vocabulary] that predict the N answer tokens; `below` remembers the blocks not trained.
 
     The output head runs on the answer positions only: it is a fifth of a small model's cost.
     """
-    hidden = model.model(
-        input_ids=pack.ids, position_ids=pack.positions, segments=pack.segments, use_cache=False
-    ).last_hidden_state[0, pack.source]
+    hidden = (below or Below(model, 0)).last_hidden(pack)[pack.source]
     missing = -len(hidden) % HEAD_MULTIPLE  # few shapes, so that matrix kernels are compiled once
     logits: torch.Tensor = model.lm_head(torch.nn.functional.pad(hidden, (0, 0, 0, missing)))[: len(hidden)]
     return logits

@@ -130,8 +130,13 @@ def _adapted(job: Job) -> tuple[Any, dict[str, LoraLinear]]:
     layers = lora.inject(model, job.rank, job.alpha, job.first_layer)
     if job.start_from:
         lora.load(layers, Path(job.start_from))
-    lora.freeze_below(layers, round(job.frozen_share * model.config.num_hidden_layers))
+    lora.freeze_below(layers, _frozen(job, model))
     return model, layers
+
+
+def _frozen(job: Job, model: Any) -> int:
+    """How many decoder blocks, from below, training leaves as they are."""
+    return max(job.first_layer, round(job.frozen_share * model.config.num_hidden_layers))
 
 
 def train(
@@ -144,6 +149,7 @@ def train(
     import torch
 
     from . import lora
+    from .below import Below
     from .packing import pack
     from .step import distributions, step_loss
     from .training_state import TrainingState, load_state, save_state
@@ -165,6 +171,8 @@ def train(
         "contrast": job.gamma,
     }
     now = load_state(folder, weights, optimiser) or TrainingState()
+    below = Below(model, _frozen(job, model), examples if job.epochs > 1 else ())
+    below.catch_up(steps[: now.step])
     loaded = time.monotonic()
     begun = loaded + held() - now.seconds
     kept = now.seconds
@@ -174,7 +182,7 @@ def train(
         for group in optimiser.param_groups:
             group["lr"] = job.learning_rate * schedule(number, len(steps), job.warmup_share)
         row = pack(step, torch.bfloat16)
-        loss = step_loss(model, row, factors)
+        loss = step_loss(model, row, factors, below)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(weights, job.max_grad_norm)
         optimiser.step()
