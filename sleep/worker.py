@@ -136,7 +136,8 @@ def _adapted(job: Job) -> tuple[Any, dict[str, LoraLinear]]:
 
 def _frozen(job: Job, model: Any) -> int:
     """How many decoder blocks, from below, training leaves as they are."""
-    return max(job.first_layer, round(job.frozen_share * model.config.num_hidden_layers))
+    blocks: int = model.config.num_hidden_layers
+    return max(job.first_layer, round(job.frozen_share * blocks))
 
 
 def train(
