@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import difflib
 import re
+import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +32,7 @@ ROOT = Path(__file__).parent.parent
 KEPT = ROOT / "tests" / "tui" / "app" / "pictures"
 SHOWN = ROOT / "docs" / "pictures"
 MIDDLE = (112, 32)
+UNLIKE_S = 30.0  # so long a picture may take to look as it is kept
 
 Act = Callable[[Stage], Coroutine[Any, Any, None]]
 
@@ -139,8 +142,11 @@ FOR_THE_README = [
 ]
 
 
-def picture(scene: Scene) -> str:
-    """The scene as SVG, the same each time."""
+def picture(scene: Scene, kept: str | None = None) -> str:
+    """The scene as SVG: as soon as it looks as `kept`, or how it looks when that did not come.
+
+    How fast it is drawn is the machine's matter; without `kept` it is taken once it stands still.
+    """
 
     async def run() -> str:
         agent = StagedAgent(asks=scene.asks)
@@ -149,8 +155,7 @@ def picture(scene: Scene) -> str:
             for prompt in stage.app.screen.query(Prompt):
                 prompt.cursor_blink = False
             await scene.act(stage)
-            await stage.pilot.pause(0.1)
-            drawn = svg(stage)
+            drawn = await _settled(stage, kept)
             stage.app.exit()
             return drawn
 
@@ -158,6 +163,23 @@ def picture(scene: Scene) -> str:
         return asyncio.run(run())
     finally:
         patch.stopall()
+
+
+async def _settled(stage: Stage, kept: str | None) -> str:
+    deadline, before = time.monotonic() + UNLIKE_S, None
+    while True:
+        await stage.pilot.pause(0.1)
+        drawn = svg(stage)
+        if drawn == (before if kept is None else kept) or time.monotonic() > deadline:
+            return drawn
+        before = drawn
+
+
+def unlike(kept: str, drawn: str, most: int = 12) -> str:
+    """The first parts of two pictures that are not the same, one a line."""
+    parts = [re.sub(r"<(?=text|rect)", "\n<", picture).splitlines() for picture in (kept, drawn)]
+    changes = difflib.unified_diff(*parts, "kept", "drawn", lineterm="", n=0)
+    return "\n".join(list(changes)[:most])
 
 
 def svg(stage: Stage, name: str = "screen") -> str:

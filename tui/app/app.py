@@ -83,6 +83,8 @@ class DormouseApp(App[None]):
     OptionList > .option-list--option-highlighted { background: $panel; color: $foreground; }
     OptionList:focus > .option-list--option-highlighted { background: $boost; text-style: bold; }
     OptionList:ansi:focus > .option-list--option-highlighted { text-style: reverse; }
+    #completions > .option-list--option-highlighted { background: $border-blurred; }
+    #completions:ansi > .option-list--option-highlighted { text-style: reverse; }
     """
 
     agent: reactive[Companion | None] = reactive(None)

@@ -226,6 +226,19 @@ def test_commands_are_completed_and_unknown_ones_named(size: tuple[int, int]) ->
     play(act, size=size)
 
 
+@pytest.mark.parametrize("theme", ["dusk", "dawn", "plain"])
+def test_the_completion_that_would_be_taken_is_told_apart(theme: str) -> None:
+    async def act(stage: Stage) -> None:
+        stage.app.theme = theme
+        await stage.write("/re")
+        listed = stage.app.screen.query_one("#completions", OptionList)
+        await stage.until(lambda: "/retry" in stage.shown("#completions"))
+        option, chosen = "option-list--option", "option-list--option-highlighted"
+        assert listed.get_visual_style(option) != listed.get_visual_style(option, chosen)
+
+    play(act)
+
+
 def test_a_completion_is_chosen_by_keys_or_by_the_mouse() -> None:
     async def act(stage: Stage) -> None:
         await stage.write("/")

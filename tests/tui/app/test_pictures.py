@@ -5,17 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from screen_scenes import KEPT, SCENES, Scene, animated, picture
+from screen_scenes import KEPT, SCENES, Scene, animated, picture, unlike
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=[scene.name for scene in SCENES])
 def test_the_screen_looks_as_it_did(scene: Scene, tmp_path: Path) -> None:
-    drawn, kept = picture(scene), KEPT / f"{scene.name}.svg"
-    if not kept.exists() or kept.read_text() != drawn:
-        (tmp_path / kept.name).write_text(drawn)
+    file = KEPT / f"{scene.name}.svg"
+    kept = file.read_text() if file.exists() else ""
+    drawn = picture(scene, kept)
+    if kept != drawn:
+        (tmp_path / file.name).write_text(drawn)
         pytest.fail(
-            f"{scene.name} looks otherwise: compare {tmp_path / kept.name} with {kept}; "
-            "python tests/screen_scenes.py draws what is to be kept"
+            f"{scene.name} looks otherwise: compare {tmp_path / file.name} with {file}; "
+            f"python tests/screen_scenes.py draws what is to be kept\n{unlike(kept, drawn)}"
         )
 
 
