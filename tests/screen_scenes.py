@@ -177,8 +177,8 @@ async def _settled(stage: Stage, kept: str | None) -> str:
 
 def unlike(kept: str, drawn: str, most: int = 12) -> str:
     """The first parts of two pictures that are not the same, one a line."""
-    parts = [re.sub(r"<(?=text|rect)", "\n<", picture).splitlines() for picture in (kept, drawn)]
-    changes = difflib.unified_diff(*parts, "kept", "drawn", lineterm="", n=0)
+    before, after = (re.sub(r"<(?=text|rect)", "\n<", one).splitlines() for one in (kept, drawn))
+    changes = difflib.unified_diff(before, after, "kept", "drawn", lineterm="", n=0)
     return "\n".join(list(changes)[:most])
 
 

@@ -78,13 +78,14 @@ class DormouseApp(App[None]):
         Binding("f4", "switch_mode('night')", "Night", show=False),
         Binding("ctrl+q", "leave", "Quit"),
     ]
+    # An option keeps no "reverse" (Widget.get_visual_style): without colour the chosen one is underlined.
     CSS = """
     Toast { max-width: 76; width: 60; }
     OptionList > .option-list--option-highlighted { background: $panel; color: $foreground; }
     OptionList:focus > .option-list--option-highlighted { background: $boost; text-style: bold; }
-    OptionList:ansi:focus > .option-list--option-highlighted { text-style: reverse; }
+    OptionList:ansi:focus > .option-list--option-highlighted { text-style: bold underline; }
     #completions > .option-list--option-highlighted { background: $border-blurred; }
-    #completions:ansi > .option-list--option-highlighted { text-style: reverse; }
+    #completions:ansi > .option-list--option-highlighted { text-style: bold underline; }
     """
 
     agent: reactive[Companion | None] = reactive(None)

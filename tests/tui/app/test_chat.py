@@ -209,7 +209,7 @@ def test_the_prompt_takes_lines_history_and_long_pastes() -> None:
 def test_commands_are_completed_and_unknown_ones_named(size: tuple[int, int]) -> None:
     async def act(stage: Stage) -> None:
         await stage.write("/th")
-        assert "/theme" in stage.shown("#completions")
+        await stage.until(lambda: "/theme" in stage.shown("#completions"))
         await stage.press("tab")
         assert prompt(stage).text == "/theme "
         await stage.write("plain")
@@ -227,16 +227,22 @@ def test_commands_are_completed_and_unknown_ones_named(size: tuple[int, int]) ->
 
 
 @pytest.mark.parametrize("theme", ["dusk", "dawn", "plain"])
-def test_the_completion_that_would_be_taken_is_told_apart(theme: str) -> None:
+def test_the_option_that_would_be_taken_is_told_apart(theme: str) -> None:
+    option, chosen = "option-list--option", "option-list--option-highlighted"
+
+    def told_apart(listed: OptionList) -> bool:
+        return listed.get_visual_style(option) != listed.get_visual_style(option, chosen)
+
     async def act(stage: Stage) -> None:
         stage.app.theme = theme
         await stage.write("/re")
-        listed = stage.app.screen.query_one("#completions", OptionList)
         await stage.until(lambda: "/retry" in stage.shown("#completions"))
-        option, chosen = "option-list--option", "option-list--option-highlighted"
-        assert listed.get_visual_style(option) != listed.get_visual_style(option, chosen)
+        await stage.until(lambda: told_apart(stage.app.screen.query_one("#completions", OptionList)))
+        sessions = stage.app.screen.query_one("#sessions OptionList", OptionList)
+        sessions.focus()
+        await stage.until(lambda: sessions.has_focus and told_apart(sessions))
 
-    play(act)
+    play(act, size=LARGE)
 
 
 def test_a_completion_is_chosen_by_keys_or_by_the_mouse() -> None:
