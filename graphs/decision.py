@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from ..memory.grammar.constraint import Constraint, Ended, constraint
 from .abc import Tool
 from .native_tools import Native, rebased
+
+if TYPE_CHECKING:
+    from ..memory.grammar.constraint import Constraint, Ended
 
 _NONE = "none"
 _NO_TOOL = ("I like long walks by the sea.", "Who wrote Hamlet?", "Good morning!")
@@ -52,6 +54,8 @@ def schema(tools: Sequence[Tool]) -> str:
 
 def constraint_of(tools: Sequence[Tool]) -> Constraint:
     """What a decision is held to. Raises BadSchema."""
+    from ..memory.grammar.constraint import constraint
+
     return constraint(schema(tools))
 
 
@@ -81,6 +85,8 @@ def read(text: str, tools: Sequence[Tool]) -> Call | None:
 
 def read_native(text: str, native: Native) -> Call | None:
     """As `read`, of a call as the base's own template has it."""
+    from ..memory.grammar.constraint import constraint
+
     settled = constraint(native.schema()).settled(text.strip())
     name, arguments = settled.value[native.syntax.name_key], settled.value[native.syntax.arguments_key]
     return Call(name, arguments, _BROKEN[settled.how])

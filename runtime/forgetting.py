@@ -28,7 +28,6 @@ from ..sleep.forgetting import (
     spared_by,
 )
 from ..sleep.spans import places
-from ..sleep.taint import own_words
 from .erasure import erase_files, traces
 from .receipts import Probe, Receipt, drop_receipt, read_receipts, receipt_name, write_receipt
 from .why import training_questions
@@ -244,32 +243,6 @@ def _hashes(space: Workspace) -> dict[str, str]:
     if head:
         files += [space.registry.root / head.id / name for name in ("manifest.json", "adapter.gguf")]
     return {str(path.relative_to(space.home.path)): sha256_of(path) for path in files}
-
-
-def screen(space: Workspace) -> Callable[[str], str]:
-    """For recall: a turn's own words, without what is forgotten; "" when nothing remains."""
-
-    def own(text: str) -> str:
-        words = own_words(text)
-        prints = active(space.journal.tombstones())
-        return words if not (words and prints) else _kept(words, Scrubber(prints))
-
-    return own
-
-
-def spoken_of(space: Workspace) -> Callable[[str], bool]:
-    """For recall: whether a text speaks of something forgotten, and so is not to be shown."""
-
-    def forgotten(text: str) -> bool:
-        prints = active(space.journal.tombstones())
-        return bool(prints) and Scrubber(prints)(text) != text
-
-    return forgotten
-
-
-def _kept(words: str, scrub: Scrubber) -> str:
-    """Sentences that hold the forgotten are left out whole: what stands around it tells of it too."""
-    return words if scrub(words) == words else ""
 
 
 def withheld(space: Workspace, text: str) -> str:

@@ -26,7 +26,6 @@ import numpy as np
 
 from ..graphs.night_engine import NightEngine
 from ..memory.adapters import Registry
-from ..memory.base_weights import is_whole
 from ..memory.durable import storage_faults, sweep, write_atomic
 from ..memory.engine import Message, Mount, WakeEngine
 from ..memory.errors import DormouseError
@@ -79,7 +78,7 @@ def copy_of(mount: Mount, served: Path) -> Fused | None:
         return None
     copy = folder / COPY
     same = copy.exists() and record.get("copy") == _key(copy)
-    return Fused(mount, copy) if same and is_whole(copy) else None
+    return Fused(mount, copy) if same else None
 
 
 def sweep_copies(registry: Registry, keep: str | None) -> None:

@@ -11,11 +11,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
-from ..sleep.exam import KINDS, ExamItem
 from .errors import BadLine, BadTurn, EmptyInput, UnreadableInput
 from .records import ToldTurn
+
+if TYPE_CHECKING:
+    from ..sleep.exam import ExamItem
 
 Record = TypeVar("Record")
 
@@ -64,6 +66,8 @@ def told_turn(row: Mapping[str, Any], max_chars: int) -> ToldTurn:
 
 def exam_item(row: Mapping[str, Any], max_chars: int) -> ExamItem:
     """One line of an `exam` file. ValueError says what is wrong with it, as a clause."""
+    from ..sleep.exam import KINDS, ExamItem
+
     _check_keys(row, needed=("id", "question", "kind"), may=("expect", "forbid"))
     if row["kind"] not in KINDS:
         raise ValueError(
@@ -84,6 +88,8 @@ def told_lines(rows: Iterable[ToldTurn | Mapping[str, Any]], max_chars: int) -> 
 
 def exam_items(rows: Iterable[ExamItem | Mapping[str, Any]], max_chars: int) -> list[ExamItem]:
     """Items given as records or as the mappings a file would hold. Raises BadLine and EmptyInput."""
+    from ..sleep.exam import ExamItem
+
     lines = _given(rows, ExamItem, lambda row: exam_item(row, max_chars), "exam items")
     return _unique("the exam items", lines)
 

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 from ..graphs.context import keywords
 from ..memory.journal import Turn
-from . import forgetting
-from .chats import ChatReply, Chats, Heard
-from .chats import Emit as ChatEmit
 from .inputs import checked_turn
 from .part import Part
+from .screening import spoken_of
 from .turns import Cancelled
 
 if TYPE_CHECKING:
     from ..graphs.chat import ChatRequest
+    from .chats import ChatReply, Chats, Heard
+    from .chats import Emit as ChatEmit
 
 _MORE_HITS = 16
 
@@ -57,7 +57,7 @@ class Listening(Part):
         """
         with self._answering():
             reply = self._chats.answer(heard, emit, cancelled)
-            self._canary.answered(reply.turn_id)
+            self._answered(reply.turn_id)
             return reply
 
     def said(self, heard: Heard, text: str) -> int | None:
@@ -82,12 +82,14 @@ class Listening(Part):
         not.
         """
         space = self._open()
-        forgotten = forgetting.spoken_of(space)
+        forgotten = spoken_of(space)
         found = space.journal.search(keywords(query), k + _MORE_HITS, untrusted=True)
         return [(turn, score) for turn, score in found if not forgotten(turn.content)][:k]
 
     @cached_property
     def _chats(self) -> Chats:
+        from .chats import Chats
+
         space = self._space
         return Chats(
             space.journal,
@@ -95,5 +97,5 @@ class Listening(Part):
             self.spec.persona,
             self.spec.memory,
             self._canary.stack,
-            forgotten=forgetting.spoken_of(space),
+            forgotten=spoken_of(space),
         )

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 from ..memory.fifo_lock import FifoLock
 from ..sleep.right_of_way import RightOfWay
 from . import neighbours
-from .canary import Canary
 from .errors import AgentClosed
 from .spec import Spec
 from .workspace import Workspace
 
 if TYPE_CHECKING:
     from ..graphs.wake import WakeGraph
+    from .canary import Canary
 
 
 class Part(ABC):
@@ -50,7 +50,14 @@ class Part(ABC):
     @cached_property
     def _canary(self) -> Canary:
         """What watches a version that was published just now."""
+        from .canary import Canary
+
         return Canary(self._space, self.spec.exam.canary, self.spec.persona)
+
+    def _answered(self, turn_id: int | None) -> None:
+        """Have the canary look at an answer, if it was journaled."""
+        if turn_id is not None:
+            self._canary.answered(turn_id)
 
     @contextmanager
     def _answering(self) -> Iterator[None]:

@@ -19,11 +19,11 @@ from ..memory.errors import DormouseError, UnknownRecord
 from ..memory.journal import ToolCall
 from ..verifiers.abstention import abstained
 from ..verifiers.declared import built
-from . import forgetting
 from .asking import means_of
 from .inputs import checked_turn
 from .napping import Napping
 from .records import Answer, Reply, Tiers
+from .screening import screen
 from .turns import Cancelled, Emit, ReplyStream
 
 
@@ -158,22 +158,22 @@ class Talking(Napping):
             limits=Limits(tools.max_steps, tools.timeout_s, tools.turn_tokens, tools.call_tokens),
             checkpoints=self._space.home.waiting_path,
             verifiers=[built(declared, means) for declared in self.spec.awake],
-            screen=forgetting.screen(self._space),
+            screen=screen(self._space),
             search=self._space.recalled,
-            route=self._canary.stack,
+            route=lambda turn_id: self._canary.stack(turn_id),
         )
 
     def _take(self, turn: WakeTurn) -> WakeAnswer:
         """Take a turn, once those before it are done; a night stands still meanwhile."""
         with self._answering():
             taken = self._wake.run(turn)
-            self._canary.answered(taken.turn_id)
+            self._answered(taken.turn_id)
             return taken
 
     def _resumed(self, call_id: int, approved: bool, turn: WakeTurn) -> WakeAnswer:
         with self._answering():
             taken = self._wake.resume(call_id, approved, turn)
-            self._canary.answered(taken.turn_id)
+            self._answered(taken.turn_id)
             return taken
 
     def _streaming(self, take: Callable[[WakeTurn], WakeAnswer], turn: WakeTurn) -> ReplyStream:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from ..graphs.wake import WakeTurn
 from ..memory.journal import Tombstone
-from . import forgetting
 from .sleeping import Sleeping
 from .talking import Talking
 
@@ -35,6 +34,8 @@ class Unlearning(Talking, Sleeping):
         The text is gone when this returns; the weights are made anew by the next night, or with `now` before
         this returns, and are then probed. Raises BadInput when nothing fits, UnknownRecord, NightFailed.
         """
+        from . import forgetting
+
         space = self._open()
         with self._no_night(), self._no_nap(), self._between_turns():
             forgetting.finish_erasing(space)
@@ -48,10 +49,14 @@ class Unlearning(Talking, Sleeping):
 
     def withheld(self, text: str) -> str:
         """What of a text may be told: what was forgotten is taken out of it."""
+        from . import forgetting
+
         return forgetting.withheld(self._open(), text)
 
     def allow_again(self, texts: list[str]) -> None:
         """Allow what was forgotten, and stands in these texts, to be told and learnt again."""
+        from . import forgetting
+
         forgetting.lift_told(self._open(), texts)
 
     def unforget(self, id: str) -> Tombstone:
@@ -63,6 +68,8 @@ class Unlearning(Talking, Sleeping):
 
     def _settle(self) -> list[Receipt]:
         """Probe what nights have made anew without the forgotten."""
+        from . import forgetting
+
         return forgetting.settle(self._open(), self._probe)
 
     def _probe(self, question: str, tiers: str) -> str:

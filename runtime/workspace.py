@@ -145,13 +145,13 @@ class Workspace:
         """The tools the spec offers; servers of tools are started. Raises UnusableTool."""
         if not self.spec.tools.offer:
             return ()
-        from . import forgetting
+        from .screening import screen
         from .toolbox.build import Surroundings, build_tools
 
         around = Surroundings(
             journal=self.journal,
             search=self.recalled,
-            screen=forgetting.screen(self),
+            screen=screen(self),
             forget=self._forgotten,
             sandbox=self.spec.sandbox,
             warn=self.warnings.append,

@@ -118,7 +118,9 @@ def _names() -> dict[str, Any]:
     from ...graphs import chat, context
     from ...memory import records as memory_records
     from ...sleep import records
-    from .. import nights, receipts, turns, why
+    from .. import chats, nights, receipts, turns, why
 
     rooms = (records, memory_records, chat, context, nights, receipts, turns, why)
-    return {name: value for room in rooms for name, value in vars(room).items()}
+    found = {name: value for room in rooms for name, value in vars(room).items()}
+    heard = {"Chats": chats.Chats, "ChatReply": chats.ChatReply, "Heard": chats.Heard}
+    return {**found, **heard, "ChatEmit": chats.Emit}

@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 from tiny_models import TinyShape, write_tiny_llama
 
 from dormouse.memory import expand as expanding
+from dormouse.memory import kept_header as keeping
 from dormouse.memory.errors import BadSource, BaseWeightsError, DiskFull
 from dormouse.memory.expand import expand, expanded_size, weights_of
 from dormouse.memory.gguf_file import read_header
+from dormouse.memory.kept_header import kept_header
 
 SMALL = TinyShape(embedding=32, heads=2, kv_heads=1, feed_forward=32, blocks=1)
 
@@ -206,3 +208,33 @@ def test_a_value_too_large_for_f16_is_refused(tmp_path: Path) -> None:
     writer.close()
     with pytest.raises(BaseWeightsError, match=r"token_embd\.weight holds values too large for F16"):
         expand(read_header(path), tmp_path / "f16.gguf")
+
+
+# Headers kept from an earlier look
+
+
+def test_a_kept_header_is_the_one_read_and_the_file_is_not_read_again(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "cache"
+    assert kept_header(tiny, cache) == read_header(tiny)
+    monkeypatch.setattr(keeping, "read_header", lambda *_: pytest.fail("it was read again"))
+    assert kept_header(tiny, cache) == read_header(tiny)
+
+
+def test_a_file_that_changed_is_read_again_and_a_torn_record_is_made_again(
+    tiny: Path, tmp_path: Path
+) -> None:
+    cache, path = tmp_path / "cache", tmp_path / "copy.gguf"
+    whole = tiny.read_bytes()
+    path.write_bytes(whole)
+    header = kept_header(path, cache)
+    (kept,) = (cache / "headers").iterdir()
+    kept.write_bytes(kept.read_bytes()[:100])
+    assert kept_header(path, cache) == header
+    path.write_bytes(whole[:-1000])
+    with pytest.raises(BadSource, match="cut short"):
+        kept_header(path, cache)
+    path.unlink()
+    with pytest.raises(BadSource, match="no such file"):
+        kept_header(path, cache)
