@@ -20,6 +20,7 @@ from ..memory.engine import WakeEngine
 from ..memory.errors import BadInput
 from ..memory.home import cache_path, default_home
 from .agent import Agent
+from .doors.at_home import daemon_at
 from .engines import opened_engine
 from .errors import AgentClosed
 from .scoped_engine import ScopedEngine
@@ -34,7 +35,8 @@ USERS = "users"
 class Scopes:
     """The agents of one home: the owner's over the home itself, each other user's over `<home>/users/<name>`.
 
-    `owner` is the name that stands for the home itself. At most `max_open` agents stay open. `engine`, `base`
+    `owner` is the name that stands for the home itself; where a daemon owns that, the owner's agent is the
+    daemon's. At most `max_open` agents stay open. `engine`, `base`
     and `embedder` replace what the spec names. Raises HomeLocked and the like at once.
     """
 
@@ -60,7 +62,7 @@ class Scopes:
         self._closed = False
         self._closing = ExitStack()
         # The owner's agent holds the lock on the home, for as long as the server runs.
-        self._agents[owner] = self._new_agent(self.path)
+        self._agents[owner] = self._owners_agent()
         self._used[owner] = 1
         try:
             self._agents[owner].memories()
@@ -144,6 +146,12 @@ class Scopes:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _owners_agent(self) -> Agent:
+        """The daemon's, where one is at home. The other users' homes are no daemon's."""
+        if self._given_engine is None and daemon_at(self.path, self._command):
+            return Agent(self.spec, home=self.path, command=self._command)
+        return self._new_agent(self.path)
 
     def _new_agent(self, home: Path) -> Agent:
         return Agent(

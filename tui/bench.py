@@ -362,9 +362,10 @@ def wake(
 
 def register(app: typer.Typer) -> None:
     """Add the benchmarks' commands."""
-    from . import bench_nap
+    from . import bench_daemon, bench_nap
 
     bench_nap.register(group)
+    bench_daemon.register(group)
     app.add_typer(group, name="bench")
 
 

@@ -39,7 +39,8 @@ _PULSE_S = 5.0
 MakeAgent = Callable[[Spec, Path], Agent]
 
 
-def _own_agent(spec: Spec, home: Path) -> Agent:
+def own_agent(spec: Spec, home: Path) -> Agent:
+    """The agent a daemon opens."""
     return Agent(spec, home=home, command=COMMAND, attach=False)
 
 
@@ -55,7 +56,7 @@ class Daemon:
         spec: Spec,
         home: Path | None = None,
         *,
-        make_agent: MakeAgent = _own_agent,
+        make_agent: MakeAgent = own_agent,
         clock: Clock | None = None,
         signals: Sequence[Signal] | None = None,
         wait: bool = True,

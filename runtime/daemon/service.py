@@ -29,6 +29,9 @@ _POLL_S = 0.05
 _UNIT = """\
 [Unit]
 Description=Dormouse at {home}
+# Its turns are in the journal, so it may come back as often as it is killed; a fault at each start ends it.
+StartLimitIntervalSec=600
+StartLimitBurst=200
 
 [Service]
 Type=notify

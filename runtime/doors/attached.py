@@ -6,7 +6,9 @@ crash, the agent attaches again by itself and says so. Holds no home, no engine 
 
 from __future__ import annotations
 
+import itertools
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from ...memory.base_weights import BaseWeights
     from ...memory.gguf_file import Meter
 
-_TRIES = 8  # of one call, each with a daemon that came back and died of it, or of something else
+_TRIES = 8  # of one call at least, each with a daemon that came back and died of it, or of something else
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -215,7 +217,7 @@ class AttachedAgent(Agent):
                 said.append(piece)
             emit(piece)
 
-        for _ in range(_TRIES):
+        for _ in self._tries():
             mark = max((turn.id for turn in self.turns(session)), default=0)
             try:
                 with self._connection() as connection:
@@ -236,7 +238,7 @@ class AttachedAgent(Agent):
         cancelled: Cancelled | None = None,
     ) -> Any:
         """A call that may be made again when the daemon was killed during it."""
-        for _ in range(_TRIES):
+        for _ in self._tries():
             with self._connection() as connection:
                 try:
                     return connection.call(name, given, on, cancelled)
@@ -244,6 +246,14 @@ class AttachedAgent(Agent):
                     if self._attached_closed:
                         raise AgentClosed from None
         raise DoorClosed
+
+    def _tries(self) -> Iterator[int]:
+        """So many, and more while there is time: a daemon killed again and again lives for moments."""
+        deadline = time.monotonic() + self._returns_s
+        for number in itertools.count(1):
+            yield number
+            if number >= _TRIES and time.monotonic() > deadline:
+                return
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:

@@ -14,18 +14,21 @@ _LEAST_S = 0.3  # between two looks, or the kernel's clock ticks are too coarse
 
 
 class Load(Signal):
-    """Measured from one reading to the next; the first takes a moment to have something to compare with."""
+    """Measured from one reading to the next; the first takes a moment to have something to compare with.
+
+    No reading comes sooner after another than `least_s`.
+    """
 
     name = "load"
 
-    def __init__(self, most_cores: float) -> None:
-        self._most_cores = most_cores
+    def __init__(self, most_cores: float, least_s: float = _LEAST_S) -> None:
+        self._most_cores, self._least_s = most_cores, least_s
         self._before = _taken()
 
     def read(self) -> Reading:
         since = time.monotonic() - self._before[0]
-        if since < _LEAST_S:
-            time.sleep(_LEAST_S - since)
+        if since < self._least_s:
+            time.sleep(self._least_s - since)
         now = _taken()
         passed, busy, own = (after - before for before, after in zip(self._before, now, strict=True))
         self._before = now

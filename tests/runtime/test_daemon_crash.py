@@ -1,143 +1,105 @@
 """A daemon in a process of its own, under its keeper: killed at random, told to end, shared by many.
 
-DORMOUSE_KILLS says how often it is killed (50 is what the project promises), DORMOUSE_CROWD_S for how long
-eight clients talk at once.
+`dormouse bench kills` and `bench crowd` do the same with the embedded model, longer. DORMOUSE_KILLS says how
+often it is killed here, DORMOUSE_CROWD_S for how long eight clients talk at once.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import random
-import signal
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
+from scripted_engine import BASE, ScriptedEngine
 
 from dormouse.memory.journal import Journal
 from dormouse.runtime.agent import Agent
+from dormouse.runtime.bench.crowd import Ask, Asked, Client, crowded, overtaken
+from dormouse.runtime.bench.kept_daemon import KeptDaemon
+from dormouse.runtime.bench.kills import Chat, KillPlan, killed_again_and_again, lost
+from dormouse.runtime.daemon.keeper import next_wait_s
 from dormouse.runtime.daemon.log import log_path
-from dormouse.runtime.doors.attached import AttachedAgent
 from dormouse.runtime.doors.client import mark_path
 
 KILLS = int(os.environ.get("DORMOUSE_KILLS", "2"))
 CROWD_S = float(os.environ.get("DORMOUSE_CROWD_S", "3"))
-PATIENCE_S = 240.0
 PROGRAM = Path(__file__).parents[1] / "daemon_program.py"
 
 
-class Kept:
-    """A keeper with its daemon."""
-
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        command = [sys.executable, "-m", "dormouse.runtime.daemon.keeper"]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-        self.keeper = subprocess.Popen(
-            [*command, sys.executable, str(PROGRAM), str(home)], env=environment, stderr=subprocess.DEVNULL
-        )
-        until(mark_path(home).exists)
-
-    def pid(self) -> int:
-        return int(json.loads(mark_path(self.home).read_text())["pid"])
-
-    def stop(self) -> int:
-        self.keeper.send_signal(signal.SIGTERM)
-        return self.keeper.wait(PATIENCE_S)
-
-
 @pytest.fixture
-def kept(tmp_path: Path) -> Iterator[Kept]:
-    made = Kept(tmp_path / "home")
-    yield made
-    if made.keeper.poll() is None:
-        made.stop()
+def kept(tmp_path: Path) -> Iterator[KeptDaemon]:
+    with KeptDaemon([sys.executable, str(PROGRAM), str(tmp_path / "home")], tmp_path / "home") as made:
+        yield made
 
 
-def until(true: object) -> None:
-    assert callable(true)
-    deadline = time.monotonic() + PATIENCE_S
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+def silent(sentence: str) -> None:
+    pass
 
 
-def test_killed_again_and_again_it_comes_back_and_no_turn_is_lost(kept: Kept) -> None:
-    rng, over = random.Random(1), threading.Event()
-    said: dict[str, list[str]] = {}
-    sentences: list[str] = []
-    errors: list[Exception] = []
-
-    def talk(name: str) -> None:
-        try:
-            with AttachedAgent(home=kept.home, returns_s=PATIENCE_S) as agent:
-                session = agent.new_session()
-                mine = said.setdefault(session, [])
-                while not over.is_set():
-                    mine.append(f"{name} {len(mine)}")
-                    reply = agent.chat(mine[-1])
-                    assert reply.interrupted or reply.text.endswith(mine[-1])
-                sentences.extend(agent.warnings)
-        except Exception as error:  # noqa: BLE001 (shown by the test)
-            errors.append(error)
-
-    talking = [threading.Thread(target=talk, args=(name,)) for name in ("one", "two")]
-    for thread in talking:
-        thread.start()
-    until(lambda: len(said) == 2)
-    for _ in range(KILLS):
-        time.sleep(rng.uniform(0.0, 0.6))
-        before = kept.pid()
-        os.kill(before, signal.SIGKILL)
-        until(lambda before=before: kept.pid() != before)
-    over.set()
-    for thread in talking:
-        thread.join(PATIENCE_S)
-    assert errors == []
-    assert sum("restarted" in sentence for sentence in sentences) >= 2
-    assert kept.stop() == 0
-    with Journal(kept.home / "journal.db", read_only=True) as journal:
-        for session, turns in said.items():
-            heard = [turn.content for turn in journal.turns(session) if turn.role == "user"]
-            assert heard == turns  # each once, in order
+def test_killed_again_and_again_it_comes_back_and_no_turn_is_lost(tmp_path: Path) -> None:
+    plan = KillPlan(KILLS, seed=1, longest_s=0.6, longest_rest_s=0.0, sleeps=False)
+    home = tmp_path / "home"
+    after = killed_again_and_again([sys.executable, str(PROGRAM), str(home)], home, plan, silent)
+    assert after.faults == ()
+    assert [kill.number for kill in after.kills] == list(range(1, KILLS + 1))
+    assert all(chat.told for chat in after.chats)
+    assert after.code == 0
 
 
-def test_many_clients_at_once_are_each_answered_what_they_asked(kept: Kept) -> None:
-    counts: dict[str, int] = {}
-    errors: list[object] = []
-    end = time.monotonic() + CROWD_S
-
-    def talk(name: str) -> None:
-        try:
-            with Agent(home=kept.home) as agent:
-                counts[name] = 0
-                while time.monotonic() < end or not counts[name]:
-                    text = f"{name} says {counts[name]}"
-                    got = agent.chat(text).text if len(name) % 2 else agent.ask(text).answer
-                    if not got.endswith(text):
-                        errors.append((text, got))
-                    counts[name] += 1
-        except Exception as error:  # noqa: BLE001 (shown by the test)
-            errors.append(error)
-
-    crowd = [threading.Thread(target=talk, args=("n" * (n + 1),)) for n in range(8)]
-    for thread in crowd:
-        thread.start()
-    for thread in crowd:
-        thread.join(CROWD_S + PATIENCE_S)
-    assert errors == []
-    assert not any(thread.is_alive() for thread in crowd)
-    assert min(counts.values()) > 0
-    if CROWD_S >= 60:  # whoever asks again at once gets a like share
-        assert min(counts.values()) > 0.5 * max(counts.values())
+def test_a_turn_that_the_journal_lacks_or_has_twice_is_lost(tmp_path: Path) -> None:
+    with Agent(home=tmp_path, engine=ScriptedEngine(), base=BASE) as agent:
+        session = agent.new_session()
+        replies = [agent.chat(text) for text in ("one", "two", "two")]
+    assert lost(tmp_path, [Chat(["one"], [], "")]) == ["'one' was heard 0 times"]
+    told = ["one", "two", "three"]
+    assert lost(tmp_path, [Chat(told, replies, session)])[:2] == [
+        "'two' was heard 2 times",
+        "'three' was heard 0 times",
+    ]
+    other = replace(replies[0], text="another's")
+    assert "the answer to 'one' is not the journal's" in lost(tmp_path, [Chat(["one"], [other], session)])
 
 
-def test_told_to_end_it_ends_and_leaves_a_free_home_and_a_log(kept: Kept) -> None:
+@pytest.mark.parametrize(
+    ("before_s", "lived_s", "ready", "wait_s"),
+    [(0.1, 0.0, False, 0.2), (40.0, 1.0, False, 60.0), (40.0, 1.0, True, 2.0), (60.0, 31.0, False, 0.1)],
+)
+def test_a_daemon_that_had_been_ready_is_soon_begun_again(
+    before_s: float, lived_s: float, ready: bool, wait_s: float
+) -> None:
+    assert next_wait_s(before_s, lived_s, ready) == wait_s
+
+
+def test_many_clients_at_once_are_each_answered_what_they_asked(kept: KeptDaemon) -> None:
+    @contextmanager
+    def opened(chats: bool) -> Iterator[Ask]:
+        with Agent(home=kept.home) as agent:
+            yield (lambda text: agent.chat(text).text) if chats else (lambda text: agent.ask(text).answer)
+
+    clients = [Client(f"client {n}", "door", partial(opened, bool(n % 2))) for n in range(8)]
+    found = crowded(clients, [f"question {n}" for n in range(8)], CROWD_S, seed=1)
+    assert (found.faults, found.stuck) == ({}, ())
+    assert {each.client for each in found.asked} == {client.name for client in clients}
+    assert [each for each in found.asked if not each.right] == []
+
+
+def test_whoever_is_served_twice_while_another_waits_has_overtaken() -> None:
+    clients = [Client(name, "door", nullcontext) for name in ("a", "b")]  # type: ignore[arg-type]
+    fair = [Asked("b", "?", "!", True, 0.1, 1.0), Asked("b", "?", "!", True, 1.1, 3.0)]
+    waits = Asked("a", "?", "!", True, 0.0, 2.0)
+    assert overtaken([*fair, waits], clients) == [0, 0, 0]
+    unfair = [Asked("b", "?", "!", True, 0.1, 1.0), Asked("b", "?", "!", True, 1.1, 1.9)]
+    assert overtaken([*unfair, waits], clients) == [0, 0, 1]
+
+
+def test_told_to_end_it_ends_and_leaves_a_free_home_and_a_log(kept: KeptDaemon) -> None:
     assert kept.stop() == 0
     assert not mark_path(kept.home).exists()
     events = [json.loads(line)["event"] for line in log_path(kept.home).read_text().splitlines()]
@@ -147,7 +109,7 @@ def test_told_to_end_it_ends_and_leaves_a_free_home_and_a_log(kept: Kept) -> Non
         pass
 
 
-def test_a_second_daemon_is_refused(kept: Kept) -> None:
+def test_a_second_daemon_is_refused(kept: KeptDaemon) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     second = subprocess.run(
         [sys.executable, str(PROGRAM), str(kept.home)], env=environment, capture_output=True, text=True
