@@ -20,7 +20,7 @@ def kills(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the instants.")] = 0,
     longest: Annotated[
         float, typer.Option("--longest", metavar="SECONDS", min=0.1, help="How long it lives, at most.")
-    ] = 12.0,
+    ] = 15.0,
     out: OutOption = None,
     spec: SpecOption = None,
     json: JsonOption = False,

@@ -77,11 +77,7 @@ def _plain(spec: Spec) -> Spec:
 
 def _clients(home: Path, commands: Commands, url: str, secrets: dict[str, str]) -> list[Client]:
     served = [
-        Client(
-            f"http {user}",
-            _DAEMON if user == OWNER else _SERVER,
-            lambda secret=secret: _http(url, secret),  # type: ignore[misc]
-        )
+        Client(f"http {user}", _SERVER, lambda secret=secret: _http(url, secret))  # type: ignore[misc]
         for user, secret in secrets.items()
     ]
     return [

@@ -36,6 +36,7 @@ from .report import BenchReport, Say, Target, figures_of, gathered, surroundings
 if TYPE_CHECKING:
     from ...sleep.records import NightReport, Progress
 
+_BEGUN = "begun"
 _CHATS = ("one", "two")
 _TALK = (
     "My dog is called Zorbal.",
@@ -53,8 +54,8 @@ class KillPlan:
 
     kills: int
     seed: int
-    longest_s: float = 12.0
-    longest_rest_s: float = 3.0
+    longest_s: float = 15.0
+    longest_rest_s: float = 8.0
     sleeps: bool = True
 
 
@@ -210,7 +211,7 @@ def _kill(
         lives = rng.uniform(0.0, plan.longest_s)
         time.sleep(lives)
         answering, stage = sum(chat.asking for chat in chats), sleeper.stage
-        sleeper.stage = ""
+        sleeper.stage = sleeper.stage and _BEGUN
         done.append(DaemonKill(number, lives, answering, stage, kept.kill()))
         say(
             f"kill {number} of {plan.kills}: after {lives:.1f} s, {answering} turns being answered, "
@@ -231,6 +232,7 @@ class _Sleeper:
             while not over.wait(0.5):
                 with suppress(DormouseError):  # cut too often; it is asked for again
                     agent = agent or opened.enter_context(AttachedAgent(home=home, returns_s=PATIENCE_S))
+                    self.stage = _BEGUN
                     agent.sleep(self._watch)
                 self.stage = ""
 

@@ -25,7 +25,10 @@ from types import FrameType
 KEEPER = "DORMOUSE_KEEPER"
 _FIRST_S, _LONGEST_S = 0.1, 60.0
 _LONGEST_READY_S = 2.0  # a daemon that had been ready; its clients wait 15 s, and its start takes some of it
-_STEADY_S = 30.0  # a daemon that lived this long was well, and the next wait is short again
+_STEADY_S, _STEADY_READY_S = (
+    30.0,
+    10.0,
+)  # a daemon that lived this long was well; the next wait is short again
 _HOPELESS = (0, 2)
 
 
@@ -83,7 +86,7 @@ def keep(command: Sequence[str]) -> int:
 
 def next_wait_s(before_s: float, lived_s: float, ready: bool) -> float:
     """Seconds until a daemon that died is begun again, after one that was waited for `before_s`."""
-    if lived_s > _STEADY_S:
+    if lived_s > (_STEADY_READY_S if ready else _STEADY_S):
         return _FIRST_S
     return min(_LONGEST_READY_S if ready else _LONGEST_S, 2 * before_s)
 

@@ -69,7 +69,13 @@ def test_a_turn_that_the_journal_lacks_or_has_twice_is_lost(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     ("before_s", "lived_s", "ready", "wait_s"),
-    [(0.1, 0.0, False, 0.2), (40.0, 1.0, False, 60.0), (40.0, 1.0, True, 2.0), (60.0, 31.0, False, 0.1)],
+    [
+        (0.1, 0.0, False, 0.2),
+        (40.0, 1.0, False, 60.0),
+        (40.0, 1.0, True, 2.0),
+        (60.0, 31.0, False, 0.1),
+        (60.0, 11.0, True, 0.1),
+    ],
 )
 def test_a_daemon_that_had_been_ready_is_soon_begun_again(
     before_s: float, lived_s: float, ready: bool, wait_s: float
