@@ -9,6 +9,7 @@ import errno
 import fcntl
 import json
 import os
+import stat
 import time
 import weakref
 from contextlib import suppress
@@ -55,6 +56,7 @@ class Home:
     def open(cls, path: Path | None = None, *, command: str, read_only: bool = False) -> Home:
         """Open, and for writing create and lock, the home at `path` (default: `default_home()`).
 
+        A folder of the user's that was open to others is closed to them.
         `command` is what the user typed; a second process is shown it. With `read_only` nothing is created,
         locked or written, and the folder need not exist. Raises HomeLocked, HomeNotWritable, DiskFull,
         HomeError, and BadInput when `path` is a file.
@@ -72,6 +74,7 @@ class Home:
         home = cls(folder, command=command, read_only=False, lock=lock)
         try:
             with storage_faults(folder):
+                _let_nobody_else_in(folder)
                 home.adapters_path.mkdir(mode=0o700, exist_ok=True)
                 home.nights_path.mkdir(mode=0o700, exist_ok=True)
         except BaseException:
@@ -142,6 +145,13 @@ class Home:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _let_nobody_else_in(folder: Path) -> None:
+    """What is said and learnt here is its user's alone, even in a folder that was there before."""
+    found = folder.stat()
+    if found.st_uid == os.getuid() and stat.S_IMODE(found.st_mode) & 0o077:
+        folder.chmod(0o700)
 
 
 def _acquire(folder: Path, command: str) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import HomeOption, JsonOption, Setup, SpecOption
+from .options import HomeOption, JsonOption, Setup, SpecOption, keep_files_private
 from .output import Output, note
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def daemon(context: typer.Context, home: HomeOption = None, spec: SpecOption = N
         return
     from ..runtime.daemon.daemon import Daemon
 
+    keep_files_private()
     setup: Setup = context.obj
     running = Daemon(setup.spec(), setup.home)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import HomeOption, JsonOption, Setup, SpecOption
+from .options import HomeOption, JsonOption, Setup, SpecOption, keep_files_private
 from .output import Output, note, table
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def serve(
     settings = setup.spec().serve
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = settings.model_copy(update=given)
+    keep_files_private()
     run(setup.spec(), setup.home, settings, command=setup.command, ready=_ready)
 
 

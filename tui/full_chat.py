@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..memory.errors import BadInput
 from .app.app import DormouseApp
+from .options import keep_files_private
 
 if TYPE_CHECKING:
     from ..runtime.agent import Agent
@@ -24,6 +25,7 @@ def full_chat(setup: Setup) -> None:
         raise BadInput(
             "The chat draws on a terminal, and this is none; `dormouse chat --plain` works anywhere."
         )
+    keep_files_private()
     with ExitStack() as opened:
 
         def open_agent() -> Agent:

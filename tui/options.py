@@ -6,6 +6,7 @@ imported until a command asks for it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -49,6 +50,11 @@ TiersOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 
+def keep_files_private() -> None:
+    """What this process writes from now on is its user's alone: it is about to own a home."""
+    os.umask(0o077)
+
+
 @dataclass(frozen=True)
 class Setup:
     """Which home and spec a command works on; opened only when asked for."""
@@ -75,6 +81,7 @@ class Setup:
         """The agent, owning its home."""
         from ..runtime.agent import Agent
 
+        keep_files_private()
         with (
             meter_bar() as meter,
             Agent(self.spec(), home=self.home, command=self.command, meter=meter) as agent,

@@ -71,7 +71,6 @@ class Daemon:
         with ExitStack() as opened:
             self.agent = opened.enter_context(self._opened(spec, make_agent, wait))
             self.agent.ticking = self._clock.elapsed
-            self.home.chmod(0o700)
             self.log = Log(self.home)
             opened.callback(self.log.close)
             self._began_s = self._age_of_last_journaled_turn()
