@@ -11,7 +11,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -113,11 +113,11 @@ def _as_nobody(home: Path) -> list[str]:
 
 
 def _reached(path: Path) -> bool:
-    def connect() -> object:
+    def connect() -> None:
         with socket.socket(socket.AF_UNIX) as peer:
-            return peer.connect(str(path))
+            peer.connect(str(path))
 
-    tries = (
+    tries: tuple[Callable[[], object], ...] = (
         lambda: os.listdir(path),
         lambda: os.close(os.open(path, os.O_RDONLY)),
         lambda: os.close(os.open(path, os.O_WRONLY)),
