@@ -18,12 +18,13 @@ from .durable import sha256_of, storage_faults, write_atomic
 from .errors import BadSource
 from .expand import expand, expanded_size
 from .gguf_file import GgufHeader, Meter
-from .hub import SCHEME, download, parse
+from .hub import SCHEME, download, downloaded, parse
 from .kept_header import kept_header
 from .settings import ServeAs
 
 EMBEDDED = "embedded"
 AUTO_EXPAND_BYTES = 1 << 30  # the largest F16 copy that `serve_as: auto` makes
+SERVED_COPY = "f16.gguf"
 _PLAIN_KINDS = (0, 1, 30)  # F32, F16, BF16
 _RECORD_VERSION = 1
 
@@ -42,7 +43,7 @@ class BaseWeights:
 
     def folder(self, cache: Path) -> Path:
         """Where all that is derived from these weights is kept."""
-        return cache / "bases" / self.sha256[:16]
+        return derived(self.sha256, cache)
 
 
 def resolve(source: str, cache: Path, meter: Meter | None = None) -> BaseWeights:
@@ -71,8 +72,26 @@ def served_gguf(
     header = kept_header(base.path, cache, base.source)
     if not expands(header, serve_as):
         return base.path
-    target = base.folder(cache) / "f16.gguf"
+    target = base.folder(cache) / SERVED_COPY
     return target if _is_whole(target, cache) else expand(header, target, meter=meter)
+
+
+def served_at_hand(source: str, cache: Path, serve_as: ServeAs = "auto") -> Path | None:
+    """What `served_gguf` gives for `source`; None where something would have to be fetched, hashed or made
+    first. Raises BadSource, OSError.
+    """
+    path = downloaded(parse(source), cache) if source.startswith(SCHEME) else _locate(source, cache, None)
+    if not path.is_file() or (sha256 := kept_checksum(path, cache)) is None:
+        return None
+    if not expands(kept_header(path, cache, source), serve_as):
+        return path
+    copy = derived(sha256, cache) / SERVED_COPY
+    return copy if copy.is_file() and _is_whole(copy, cache) else None
+
+
+def derived(sha256: str, cache: Path) -> Path:
+    """Where all that is derived from the weights of this checksum is kept."""
+    return cache / "bases" / sha256[:16]
 
 
 def expands(header: GgufHeader, serve_as: ServeAs) -> bool:
@@ -119,27 +138,41 @@ def embedded_path() -> Path:
 
 def checksum(path: Path, cache: Path, meter: Meter | None = None) -> str:
     """SHA-256 (hex) of a file; believed while its size and modification time stay what `cache` says."""
+    if (kept := kept_checksum(path, cache)) is not None:
+        return kept
     real = path.resolve()
+    known, stamp = _checksum_record(real, cache)
+    size = int(stamp["size"])
+    if meter:
+        meter("checking the base weights", 0, size)
+    digest = sha256_of(real)
+    if meter:
+        meter("checking the base weights", size, size)
+    with storage_faults(cache):
+        known.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(known, json.dumps({**stamp, "sha256": digest}, indent=2).encode())
+    return digest
+
+
+def kept_checksum(path: Path, cache: Path) -> str | None:
+    """The checksum as `cache` has it; None where the file is another than when it was computed."""
+    known, stamp = _checksum_record(path.resolve(), cache)
+    record = _read_json(known)
+    if record is None or {key: record.get(key) for key in stamp} != stamp:
+        return None
+    return str(record["sha256"])
+
+
+def _checksum_record(real: Path, cache: Path) -> tuple[Path, dict[str, Any]]:
+    """Where a file's checksum is kept, and what must be the same for it to be believed."""
     status = real.stat()
-    known = cache / "checksums" / f"{hashlib.sha256(str(real).encode()).hexdigest()[:24]}.json"
     stamp = {
         "version": _RECORD_VERSION,
         "path": str(real),
         "size": status.st_size,
         "mtime_ns": status.st_mtime_ns,
     }
-    record = _read_json(known)
-    if record is not None and {key: record.get(key) for key in stamp} == stamp:
-        return str(record["sha256"])
-    if meter:
-        meter("checking the base weights", 0, status.st_size)
-    digest = sha256_of(real)
-    if meter:
-        meter("checking the base weights", status.st_size, status.st_size)
-    with storage_faults(cache):
-        known.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(known, json.dumps({**stamp, "sha256": digest}, indent=2).encode())
-    return digest
+    return cache / "checksums" / f"{hashlib.sha256(str(real).encode()).hexdigest()[:24]}.json", stamp
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:

@@ -27,7 +27,7 @@ class Answer:
     def take(self, logits: Logits) -> Token:
         """Chooses the next token; afterwards `over` says whether it was the last."""
         chosen, logprob, top = self._chooser.choose(logits)
-        ended = chosen in self._vocabulary.ends
+        ended = self._vocabulary.ends(chosen)
         shown = "" if ended else self._text.push(self._vocabulary.piece(chosen))
         self._left -= 1
         stopped = ended or self._text.stopped

@@ -7,7 +7,6 @@ an adapter is a file.
 
 from __future__ import annotations
 
-import os
 import time
 import weakref
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -23,8 +22,9 @@ from .engine import GREEDY, Completion, Message, Mount, Sampling, Stream, Token,
 from .errors import BadInput, ContextOverflow, EngineError
 from .fifo_lock import FifoLock, WouldWaitForItself
 from .llama_adapters import AdapterCache, Stack, resolve
+from .llama_ahead import opened_context
 from .llama_answer import Answer
-from .llama_context import LlamaContext
+from .llama_library import physical_cores
 from .llama_many import Question, answer_all
 from .llama_sampling import Grammar, gbnf
 from .llama_vocabulary import Vocabulary
@@ -51,7 +51,7 @@ class LlamaEngine(WakeEngine):
     ) -> None:
         self._holds = holds
         self.gguf = Path(gguf)
-        self._native = LlamaContext(
+        self._native = opened_context(
             self.gguf, context_tokens=context_tokens, threads=threads or physical_cores()
         )
         # Dropped without close(), it is freed all the same; the context itself sees to the process's end.
@@ -253,14 +253,6 @@ class LlamaEngine(WakeEngine):
         return ChatTemplate(
             source, bos=words.text(words.bos), eos=words.text(words.eos), specials=self._specials
         )
-
-
-def physical_cores() -> int:
-    """Physical cores this process may run on, at least 1."""
-    import psutil
-
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(psutil.cpu_count(logical=False) or allowed, allowed))
 
 
 def _never() -> bool:

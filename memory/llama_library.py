@@ -112,3 +112,11 @@ def captured_stderr() -> Iterator[list[str]]:
             os.close(saved)
             heard.seek(0)
             lines += heard.read().decode("utf-8", errors="replace").splitlines()
+
+
+def physical_cores() -> int:
+    """Physical cores this process may run on, at least 1."""
+    import psutil
+
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(psutil.cpu_count(logical=False) or allowed, allowed))

@@ -28,7 +28,10 @@ class Vocabulary:
         self._buffer = ctypes.create_string_buffer(1024)
         self.adds_bos: bool = self._library.llama_vocab_get_add_bos(handle)
         self.bos: int = self._library.llama_vocab_bos(handle)
-        self.ends = frozenset(t for t in range(self.size) if self._library.llama_vocab_is_eog(handle, t))
+
+    def ends(self, token: int) -> bool:
+        """Whether an answer ends with this token."""
+        return bool(self._library.llama_vocab_is_eog(self._handle, token))
 
     def text(self, token: int) -> str:
         """The vocabulary's own spelling of a token; empty for an id it lacks (such as -1 for "none")."""

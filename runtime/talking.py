@@ -110,7 +110,7 @@ class Talking(Napping):
         )
         if emit is not None:
             turn = replace(turn, emit=emit)
-        with self._opening_engine():
+        with self._opening_engine(turn.recall):
             taken = self._take(turn)
         completion = taken.completion
         return Answer(
@@ -124,8 +124,8 @@ class Talking(Napping):
         )
 
     @contextmanager
-    def _opening_engine(self) -> Iterator[None]:
-        """Meanwhile the engine is opened, which takes as long as importing LangGraph, and takes it elsewhere.
+    def _opening_engine(self, recall: bool) -> Iterator[None]:
+        """Meanwhile the engine is opened in a thread of its own, and what finds earlier turns in this one.
 
         What goes wrong with that goes wrong again in the turn, and is told there.
         """
@@ -141,6 +141,9 @@ class Talking(Napping):
         opening = threading.Thread(target=opened, name="dormouse-opening", daemon=True)
         opening.start()
         try:
+            if recall and self.spec.memory.recall.enabled:
+                with suppress(DormouseError):
+                    _ = space.episodes
             yield
         finally:
             opening.join()

@@ -77,14 +77,19 @@ class Setup:
         return find_spec(self.spec_file)
 
     @contextmanager
-    def agent(self) -> Iterator[Agent]:
-        """The agent, owning its home."""
+    def agent(self, *, answers: bool = False) -> Iterator[Agent]:
+        """The agent, owning its home. For one that `answers` at once the model is loaded meanwhile."""
+        spec = self.spec()
+        if answers:
+            from ..runtime.ahead import open_engine_ahead
+
+            open_engine_ahead(spec, self.home)
         from ..runtime.agent import Agent
 
         keep_files_private()
         with (
             meter_bar() as meter,
-            Agent(self.spec(), home=self.home, command=self.command, meter=meter) as agent,
+            Agent(spec, home=self.home, command=self.command, meter=meter) as agent,
         ):
             yield agent
 

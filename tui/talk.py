@@ -70,7 +70,7 @@ def ask(
     json: JsonOption = False,
 ) -> None:
     """Answer TEXT, without journaling it."""
-    with Output(json) as out, Setup.of(context, home, spec).agent() as agent:
+    with Output(json) as out, Setup.of(context, home, spec).agent(answers=True) as agent:
         said: list[str] = []
 
         def say(piece: str) -> None:

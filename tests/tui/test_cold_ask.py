@@ -43,10 +43,13 @@ NOT_FOR_A_QUESTION = (
     "dormouse.tui.app.app",
 )
 ASK = """
-import sys
+import sys, threading
+from dormouse.memory import llama_context
 from dormouse.tui.cli import run
+load, loads = llama_context._load, []
+llama_context._load = lambda gguf: loads.append(threading.current_thread().name) or load(gguf)
 code = run(["ask", "hello you", "--home", sys.argv[1], "--spec", sys.argv[2]])
-print(code, *sorted(set(sys.argv[3:]) & set(sys.modules)))
+print(code, ",".join(loads), *sorted(set(sys.argv[3:]) & set(sys.modules)))
 """
 
 
@@ -62,9 +65,9 @@ def test_a_question_loads_nothing_that_it_does_not_need(tmp_path: Path, spec: Pa
     paths = os.pathsep.join(path for path in sys.path if path)
     here = {**os.environ, "PYTHONPATH": paths, "DORMOUSE_CACHE": str(tmp_path / "cache")}
     command = [sys.executable, "-c", ASK, str(tmp_path / "home"), str(spec), *NOT_FOR_A_QUESTION]
-    for began in ("the first time", "again"):
+    for loader in ("dormouse-opening", "dormouse-ahead"):  # what is not at hand yet is not begun ahead
         asked = subprocess.run(command, capture_output=True, text=True, env=here, cwd=tmp_path)
-        assert asked.stderr == "", began
-        code, *loaded = asked.stdout.splitlines()[-1].split()
-        assert code == "0"
+        assert asked.stderr == ""
+        code, loads, *loaded = asked.stdout.splitlines()[-1].split()
+        assert (code, loads) == ("0", loader)
     assert not loaded, "each of these takes time before the first word"
