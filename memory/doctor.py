@@ -100,7 +100,7 @@ def inspect(settings: ModelSettings, home: Path, cache: Path, *, check: bool = F
     """Looks around. With `check` the parity of the base is measured if no record of it is kept."""
     import psutil
 
-    from .llama_engine import physical_cores
+    from .llama_library import physical_cores
 
     memory = psutil.virtual_memory()
     problems: list[str] = []

@@ -51,7 +51,7 @@ def relative_error(ours: Logits, theirs: Logits) -> float:
 def llama_logits(gguf: Path, ids: Sequence[int], *, exact: bool) -> Logits:
     """llama.cpp's logits [len(ids), vocabulary], keys and values cached as when serving or in 32 bits."""
     from .llama_context import LlamaContext
-    from .llama_engine import physical_cores
+    from .llama_library import physical_cores
 
     context = LlamaContext(
         gguf, context_tokens=max(256, len(ids)), threads=physical_cores(), exact_cache=exact

@@ -24,7 +24,8 @@ from ...memory.engine import GREEDY, Completion, Message, Mount, Sampling, Strea
 from ...memory.forwarding_engine import ForwardingEngine
 from ...memory.fuse import fuse
 from ...memory.home import cache_path
-from ...memory.llama_engine import LlamaEngine, physical_cores
+from ...memory.llama_engine import LlamaEngine
+from ...memory.llama_library import physical_cores
 from ..agent import Agent
 from ..spec import Spec
 from .mount import random_adapter

@@ -18,8 +18,8 @@ from tiny_models import TinyShape, write_tiny_adapter, write_tiny_llama
 from dormouse.memory import llama_adapters, llama_context
 from dormouse.memory.engine import Message, Mount, Sampling
 from dormouse.memory.errors import BaseWeightsError, EngineClosed, EngineError
-from dormouse.memory.llama_engine import LlamaEngine, physical_cores
-from dormouse.memory.llama_library import captured_stderr, llama
+from dormouse.memory.llama_engine import LlamaEngine
+from dormouse.memory.llama_library import captured_stderr, llama, physical_cores
 
 HELLO = [Message("user", "hello you")]
 SHORT = Sampling(max_tokens=8)

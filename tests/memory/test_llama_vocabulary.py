@@ -51,7 +51,7 @@ def test_words_are_merged(engine: LlamaEngine) -> None:
 def test_special_tokens_are_parsed_only_when_asked(engine: LlamaEngine) -> None:
     assert len(engine.tokenize("<|im_end|>")) == 1
     assert engine.count("<|im_end|>") > 1
-    assert engine.tokenize("<|im_end|>")[0] in engine._vocabulary.ends
+    assert engine._vocabulary.ends(engine.tokenize("<|im_end|>")[0])
 
 
 def test_injected_text_is_spelt_out_in_its_place(engine: LlamaEngine) -> None:
