@@ -39,7 +39,7 @@ class PtyTerminal:
     def seen(self) -> str:
         return _ESCAPES.sub("", self._text.decode(errors="replace"))
 
-    def until(self, holds: Callable[[str], bool], limit_s: float = 60.0) -> float:
+    def until(self, holds: Callable[[str], bool], limit_s: float = 120.0) -> float:
         """Read on until what is seen holds it; returns the seconds since the start, or since `forget`."""
         deadline = time.perf_counter() + limit_s
         while time.perf_counter() < deadline:
@@ -56,7 +56,7 @@ class PtyTerminal:
     def press(self, keys: str) -> None:
         os.write(self._fd, keys.encode())
 
-    def ended(self, limit_s: float = 30.0) -> int:
+    def ended(self, limit_s: float = 120.0) -> int:
         """The exit code, once it has ended."""
         deadline = time.monotonic() + limit_s
         while time.monotonic() < deadline:

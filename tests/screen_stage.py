@@ -20,7 +20,7 @@ from dormouse.tui.app.chat.prompt import Prompt
 
 SMALL, LARGE = (80, 24), (200, 60)
 SIZES = [SMALL, LARGE]
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 Play = Callable[["Stage"], Coroutine[Any, Any, None]]
 

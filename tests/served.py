@@ -50,12 +50,12 @@ def serving(
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while not server.started and time.monotonic() < deadline:
             time.sleep(0.01)
         try:
             yield Served(f"http://127.0.0.1:{listening.getsockname()[1]}", scopes)
         finally:
             server.should_exit = True
-            thread.join(20)
+            thread.join(120)
             listening.close()

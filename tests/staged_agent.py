@@ -110,7 +110,7 @@ class StagedAgent:
         for word in (words if not variation else f"Otherwise: {words}").split(" "):
             if cancelled():
                 break
-            self.go.wait(20)
+            self.go.wait(300)
             time.sleep(self.word_s)
             if cancelled():
                 break
@@ -237,7 +237,7 @@ class StagedAgent:
             self._sleeping, self._told = [], []
             self._night_over.clear()
         for record in night_records():
-            self.go.wait(20)
+            self.go.wait(300)
             time.sleep(self.step_s)
             with self._changing:
                 self._told.append(record)
@@ -255,7 +255,7 @@ class StagedAgent:
             for record in self._told:
                 progress(record)
             self._sleeping.append(progress)
-        self._night_over.wait(60)
+        self._night_over.wait(300)
         return night_report()
 
     def daemon(self) -> Mapping[str, Any] | None:

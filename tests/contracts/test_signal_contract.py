@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,13 +44,11 @@ def signal(request: pytest.FixtureRequest) -> Signal:
 
 
 def test_it_reads_in_words_and_gives_a_verdict(signal: Signal) -> None:
-    began = time.monotonic()
     for _ in range(2):
         reading = signal.read()
         assert reading.signal == signal.name
         assert reading.words.strip()
         assert reading.verdict in ("idle", "busy", "unknown")
-    assert time.monotonic() - began < 20  # on a machine that is busy with other things
 
 
 def test_every_kind_of_signal_is_watched_once() -> None:

@@ -22,12 +22,13 @@ def test_first_come_first_served() -> None:
         lock.release(ticket)
 
     threads = [threading.Thread(target=work, args=(n,)) for n in range(20)]
-    for thread in threads:
+    for waiting, thread in enumerate(threads, start=1):
         thread.start()
-        time.sleep(0.01)  # so that they come in this order
+        while len(lock._queue) <= waiting:  # the holder is in it too, so that they come in this order
+            time.sleep(0.001)
     lock.release(held)
     for thread in threads:
-        thread.join(10)
+        thread.join(120)
     assert served == list(range(20))
 
 
@@ -46,7 +47,7 @@ def test_one_at_a_time() -> None:
 
     with ThreadPoolExecutor(6) as pool:
         for done in [pool.submit(work) for _ in range(6)]:
-            done.result(30)
+            done.result(120)
     assert most == 1
 
 
@@ -65,12 +66,12 @@ def test_another_task_on_the_same_thread_waits() -> None:
     """A pool's thread serves many tasks: that one of them holds the lock makes no fault of another's call."""
     lock = FifoLock()
     with ThreadPoolExecutor(1) as pool:
-        ticket = pool.submit(contextvars.copy_context().run, lock.acquire).result(10)
+        ticket = pool.submit(contextvars.copy_context().run, lock.acquire).result(120)
         waiting = pool.submit(contextvars.copy_context().run, lock.acquire)
         time.sleep(0.1)
         assert not waiting.done()
         lock.release(ticket)
-        lock.release(waiting.result(10))
+        lock.release(waiting.result(120))
 
 
 def test_releasing_twice_frees_nobody_elses_turn() -> None:

@@ -108,7 +108,7 @@ if os.fork() == 0:
     os.write(1, b"forked\\n")
     os.close(1)
     os.close(2)
-    time.sleep(30)
+    time.sleep(300)
     os._exit(0)
 sys.stdin.read()
 """

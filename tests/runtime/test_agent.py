@@ -26,6 +26,7 @@ from dormouse.runtime.agent import Agent
 from dormouse.runtime.errors import AgentClosed, BadLine, BadTurn
 from dormouse.runtime.records import Reply
 from dormouse.runtime.spec import Spec
+from dormouse.runtime.turns import ReplyStream
 
 Build = Callable[..., Agent]
 
@@ -190,16 +191,16 @@ def test_a_stream_nobody_reads_is_answered_all_the_same(build: Build, tmp_path: 
 
 
 def test_closing_a_stream_stops_the_answer_and_keeps_what_was_said(build: Build, tmp_path: Path) -> None:
-    waiting = threading.Event()
+    opened: list[ReplyStream] = []
 
     def slow(said: int) -> None:
-        if said == 2:
-            waiting.wait(10)
+        while said == 2 and not (opened and opened[0]._cancel.is_set()):
+            time.sleep(0.01)
 
     agent = build(ScriptedEngine(before_token=slow))
     stream = agent.stream("one two three")
+    opened.append(stream)
     assert [next(stream), next(stream)] == ["You", " said:"]
-    threading.Timer(0.05, waiting.set).start()
     stream.close()
     assert stream.reply.interrupted
     with Journal(tmp_path / "home" / "journal.db", read_only=True) as journal:
@@ -208,7 +209,7 @@ def test_closing_a_stream_stops_the_answer_and_keeps_what_was_said(build: Build,
 
 
 def test_closing_the_agent_ends_a_turn_being_answered(build: Build, tmp_path: Path) -> None:
-    agent = build(ScriptedEngine(before_token=lambda said: time.sleep(0.02), script=lambda m: "go on " * 99))
+    agent = build(ScriptedEngine(before_token=lambda said: time.sleep(0.02), script=lambda m: "go on " * 999))
     stream = agent.stream("hello")
     next(stream)
     agent.close()

@@ -233,7 +233,7 @@ def test_a_turn_halts_a_nap_and_the_nap_goes_on_after_it(
     def halted(folder: Path, *, way: RightOfWay) -> dict[str, Any]:
         with way.pausing(work):
             work.began.set()
-            assert work.may_end.wait(20)
+            assert work.may_end.wait(120)
         return train_here(folder, way=way)
 
     monkeypatch.setattr("dormouse.graphs.nap.consolidate", halted)
@@ -241,10 +241,10 @@ def test_a_turn_halts_a_nap_and_the_nap_goes_on_after_it(
     session = agent.new_session()
     for turn in (*TALK, *[CHATTER] * 8):
         agent.chat(turn)
-    assert work.began.wait(20)
+    assert work.began.wait(120)
     assert not agent.chat("hello there", session).interrupted
     assert work.paused.is_set()
-    assert work.resumed.wait(10)
+    assert work.resumed.wait(120)
     work.may_end.set()
     agent.wait_for_nap()
     assert agent.naps()[0].state == "published"
@@ -263,7 +263,7 @@ def test_a_night_ends_a_nap_and_does_its_work(opened: Open, monkeypatch: pytest.
     agent = opened()
     for turn in (*TALK, *[CHATTER] * 8):
         agent.chat(turn)
-    assert began.wait(20)
+    assert began.wait(120)
     report = agent.sleep()
     assert report.status == "published"
     assert agent.naps() == []
@@ -287,7 +287,7 @@ def test_closing_ends_a_nap_and_the_next_agent_naps_again(
         session = agent.new_session()
         for turn in (*TALK, *[CHATTER] * 8):
             agent.chat(turn)
-        assert began.wait(20)
+        assert began.wait(120)
         agent.close()
     again = opened()
     again.chat("hello", session)

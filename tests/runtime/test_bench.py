@@ -382,7 +382,7 @@ def test_a_night_that_ends_before_the_kill_is_no_kill(told: Path) -> None:
 def test_a_night_faster_than_the_one_measured_is_killed_as_far_into_it(fake: Fake, told: Path) -> None:
     prepared = crash.Prepared("first night", told, crash.Timeline(60.0, ()))
     found = crash.kill_one(fake(nap_s=0.5), BASE, prepared, told.parent / "copy", 1, 30.0)
-    assert found.at_s < 15.0
+    assert found.at_s < 30.0
     assert found.faults == ()
 
 

@@ -302,10 +302,9 @@ def test_a_night_of_its_own_stands_still_while_somebody_needs_the_machine(
     world.load = True
     world.passed_s += TICK_S
     running.schedule.run_due()
-    time.sleep(0.05)
     before = slept.steps
     time.sleep(0.1)
-    assert slept.steps == before
+    assert slept.steps <= before + 1  # the one that was being taken
     assert "stands still" in running.nights.why
     world.load = False
     world.passed_s += TICK_S
@@ -333,7 +332,7 @@ def test_a_night_that_is_asked_for_is_held_up_by_nobody(world: World, slept: Sle
     before = slept.steps
     until(lambda: slept.steps > before)
     slept.long.set()
-    asked.join(20)
+    asked.join(120)
     assert not asked.is_alive()
 
 
@@ -346,7 +345,7 @@ def test_sleep_can_be_declared_off(world: World, slept: Slept, machine: Make) ->
 
 
 def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.002)

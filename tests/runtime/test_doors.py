@@ -135,14 +135,14 @@ def test_coroutines_go_through_the_door_too(house: House) -> None:
 
 
 def test_closing_a_stream_stops_the_answer_at_the_other_end(house: House) -> None:
-    house.engine.script = lambda messages: "go on " * 400
+    house.engine.script = lambda messages: "go on " * 1500
     house.engine.before_token = lambda said: time.sleep(0.005)
     with Agent(home=house.home) as agent:
         stream = agent.stream("hello")
         next(stream)
         stream.close()
         assert stream.reply.interrupted
-        assert 0 < len(stream.reply.text.split()) < 700
+        assert 0 < len(stream.reply.text.split()) < 2900
         assert house.agent.turns(stream.reply.session)[1].state == "interrupted"
 
 
@@ -159,7 +159,7 @@ def test_a_client_that_vanishes_is_answered_all_the_same(house: House) -> None:
     while not house.agent.turns(session):
         time.sleep(0.01)
     peer.close()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while len(house.agent.turns(session)) < 2 and time.monotonic() < deadline:
         time.sleep(0.02)
     while house.agent.turns(session)[-1].state == "pending" and time.monotonic() < deadline:
@@ -284,7 +284,7 @@ def test_a_door_in_a_folder_others_may_enter_is_not_trusted(house: House) -> Non
 def test_nonsense_is_answered_by_a_sentence(house: House, said: bytes, told: str) -> None:
     with socket.socket(socket.AF_UNIX) as peer:
         at_address(socket_path(house.home), peer.connect)
-        peer.settimeout(20)
+        peer.settimeout(120)
         peer.sendall(said)
         heard = b""
         while b'"error"' not in heard:
@@ -315,17 +315,18 @@ def test_a_client_attaches_again_and_says_so(house: House, monkeypatch: pytest.M
 
 
 def test_a_turn_cut_short_by_a_crash_is_kept_and_said_to_be(house: House) -> None:
-    spoken = threading.Event()
+    spoken, crashing = threading.Event(), house.agent
 
     def slow(said: int) -> None:
         if said == 2:
             spoken.set()
-            time.sleep(0.3)
+        while said == 2 and not all(stream._cancel.is_set() for stream in crashing._streams):
+            time.sleep(0.01)
 
     house.engine.before_token = slow
     with Agent(home=house.home) as agent:
         stream = agent.stream("one two three four")
-        assert spoken.wait(20)
+        assert spoken.wait(120)
         house.crash()
         house.open()
         reply = stream.reply

@@ -60,11 +60,9 @@ def test_arithmetic(expression: str, value: str) -> None:
     ],
 )
 def test_what_is_not_arithmetic_fails_in_words(expression: str) -> None:
-    began = time.perf_counter()
     with pytest.raises(ToolFailed) as caught:
         work_out(expression)
     assert str(caught.value)
-    assert time.perf_counter() - began < 1
 
 
 def test_missing_arguments_fail_in_words() -> None:

@@ -83,7 +83,7 @@ def test_ten_turns_halt_it_at_once_and_change_nothing(
             return
         steps.append(record["step"])
         with way.turn():
-            halted.append(_state(children[-1].pid))
+            halted.append(_halted(children[-1].pid))
             time.sleep(0.02)
         while way.held or _state(children[-1].pid) == "T":
             time.sleep(0.001)
@@ -101,15 +101,19 @@ def test_ten_turns_halt_it_at_once_and_change_nothing(
 
 
 def _state(pid: int) -> str:
-    """As in ps: T is halted. The kernel takes the signal within a moment of its being sent."""
-    deadline = time.monotonic() + 0.5
-    while True:
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except (FileNotFoundError, ProcessLookupError):
-            return "gone"
-        if state == "T" or time.monotonic() > deadline:
-            return state
+    """As in ps: T is halted."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "gone"
+
+
+def _halted(pid: int) -> str:
+    """Its state once it is T: the kernel takes a signal some time after it was sent."""
+    deadline = time.monotonic() + PATIENCE_S
+    while (state := _state(pid)) != "T" and time.monotonic() < deadline:
+        time.sleep(0.001)
+    return state
 
 
 def test_a_night_that_is_stopped_ends_its_child_even_while_it_is_halted(

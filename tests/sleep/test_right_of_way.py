@@ -31,7 +31,7 @@ class Work:
 
 def soon(true: Callable[[], bool]) -> bool:
     """Whether it becomes true within some seconds."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 120
     while not true() and time.monotonic() < deadline:
         time.sleep(0.002)
     return true()
@@ -54,15 +54,18 @@ def test_a_hold_has_paused_the_work_when_it_returns() -> None:
 
 def test_turns_close_it_a_little_longer_and_other_reasons_do_not() -> None:
     way = RightOfWay(resume_after_s=0.2)
+    started = time.monotonic()
     with way.turn():
         pass
-    assert way.held
-    started = time.monotonic()
     way.wait()
-    assert time.monotonic() - started > 0.1
+    assert time.monotonic() - started >= 0.2
+    way = RightOfWay(resume_after_s=3600)
     way.hold("load")
     way.release("load")
     assert not way.held
+    with way.turn():
+        pass
+    assert way.held
 
 
 def test_a_new_night_does_not_wait_for_the_turn_before_it() -> None:
@@ -104,7 +107,7 @@ def test_stopping_ends_work_and_waiting_and_whatever_comes_later() -> None:
         waiting = threading.Thread(target=night)
         waiting.start()
         way.stop()
-        assert ended.wait(10)
+        assert ended.wait(120)
     assert work.told == ["pause", "stop"]
     waiting.join()
     for call in (way.wait, way.must_go_on):
@@ -125,9 +128,9 @@ def test_what_is_not_held_can_be_released_and_all_of_a_reason_lifted() -> None:
 
 
 def test_the_time_it_was_held_is_counted() -> None:
-    way = RightOfWay()
+    way, started = RightOfWay(), time.monotonic()
     for _ in range(2):
         with way.turn():
             time.sleep(0.03)
         way.wait()
-    assert 0.06 <= way.held_s < 5
+    assert 0.06 <= way.held_s <= time.monotonic() - started

@@ -75,13 +75,13 @@ def test_over_streamable_http(tmp_path: Path) -> None:
             asyncio.run(run())
         finally:
             server.terminate()
-            server.wait(20)
+            server.wait(120)
     with Journal(tmp_path / "journal.db", read_only=True) as journal:
         assert [turn.trusted for turn in journal.turns("mcp")] == [True]
 
 
 def _wait_for(port: int) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()

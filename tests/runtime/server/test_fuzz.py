@@ -54,7 +54,7 @@ def _try(operation: Any, mode: GenerationMode, tried: dict[str, int]) -> None:
     @TRYING
     @given(operation.as_strategy(generation_mode=mode))
     def asked(case: Any) -> None:
-        answered = case.call(timeout=60)
+        answered = case.call(timeout=120)
         tried[operation.label] = tried.get(operation.label, 0) + 1
         case.validate_response(answered, checks=[not_a_server_error])
         assert "Traceback" not in answered.text and 'File "' not in answered.text

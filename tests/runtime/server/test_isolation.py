@@ -31,7 +31,7 @@ class User:
         self.name = name
         self.token, _ = Tokens(served.scopes.path).add(name)
         self.http = httpx.Client(
-            base_url=served.url, headers={"Authorization": f"Bearer {self.token}"}, timeout=60
+            base_url=served.url, headers={"Authorization": f"Bearer {self.token}"}, timeout=120
         )
 
     def chat(self, words: str, **more: Any) -> Any:

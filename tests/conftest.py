@@ -1,0 +1,25 @@
+"""What holds for every test: where the suite is started from, and how fast the machine is, changes nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from hypothesis import HealthCheck, settings
+
+# A shell that starts the suite in the background has it ignore Ctrl+C, and whatever it starts would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Of the terminal it was started from.
+for variable in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES"):
+    os.environ.pop(variable, None)
+
+# The same examples each time, however long one takes; HYPOTHESIS_SEARCH=1 tries new ones.
+settings.register_profile(
+    "suite",
+    deadline=None,
+    derandomize="HYPOTHESIS_SEARCH" not in os.environ,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("suite")
