@@ -1,4 +1,4 @@
-"""What holds for every test: where the suite is started from, and how fast the machine is, changes nothing."""
+"""What holds for every test: where the suite is started, and how fast the machine is, changes nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 
 from hypothesis import HealthCheck, settings
 
-# A shell that starts the suite in the background has it ignore Ctrl+C, and whatever it starts would inherit that.
+# A shell that starts the suite in the background has it ignore Ctrl+C, and what it starts would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -57,7 +57,6 @@ async def asking(stage: Stage) -> None:
     await stage.write("How much is (19 - 7) * 3?")
     await stage.press("enter")
     await stage.until(lambda: stage.app.screen.query(Approval))
-    await stage.pilot.pause(2 * UNHEARD_S)
 
 
 async def completing(stage: Stage) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -32,10 +33,12 @@ class Stage:
         self.app, self.agent, self.pilot = app, agent, pilot
 
     async def until(self, holds: Callable[[], object]) -> None:
-        """Wait for it, and for the picture to stand still."""
+        """Wait for it, and then for the picture to stand still."""
+        if holds():
+            return
         deadline = time.monotonic() + PATIENCE_S
         while not holds():
-            assert time.monotonic() < deadline, "it did not come"
+            assert time.monotonic() < deadline, f"{inspect.getsource(holds).strip()}\n{self.shown()}"
             await self.pilot.pause(0.02)
         await self.pilot.pause()
 

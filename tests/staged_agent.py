@@ -44,11 +44,11 @@ CALL = Asked(7, "calculator", {"expression": "(19 - 7) * 3"})
 
 @dataclass
 class StagedAgent:
-    """`word_s` is between two words, `step_s` between two records of a night. `asks` has every turn ask for a
-    call; `held` are turns that wait for `go`."""
+    """`word_s` is between two words. `asks` has every turn ask for a call; turns wait for `go`. A night tells
+    its first `halts_after` records and waits for `night_go`."""
 
     word_s: float = 0.0
-    step_s: float = 0.0
+    halts_after: int | None = None
     asks: bool = False
     far: Mapping[str, Any] | None = None
     alarms: tuple[str, ...] = ()
@@ -61,6 +61,7 @@ class StagedAgent:
     def __post_init__(self) -> None:
         self.go = threading.Event()
         self.go.set()
+        self.night_go = threading.Event()
         self.turns_of = {id: list(turns) for id, turns in TURNS.items()}
         self.views = list(SESSIONS)
         self.remembered = list(MEMORIES)
@@ -236,9 +237,10 @@ class StagedAgent:
         with self._changing:
             self._sleeping, self._told = [], []
             self._night_over.clear()
-        for record in night_records():
+        for told, record in enumerate(night_records()):
             self.go.wait(300)
-            time.sleep(self.step_s)
+            if told == self.halts_after:
+                self.night_go.wait(300)
             with self._changing:
                 self._told.append(record)
                 for watcher in self._sleeping:

@@ -1,6 +1,6 @@
 """Hostile programs in each sandbox: none gets out, none outlives its limit, nothing is left behind.
 
-How soon after its limit a program is gone is the machine's matter: one that is not ended would never be.
+How soon after its limit a program is gone is the machine's matter; one that is not ended would stay for ever.
 """
 
 from __future__ import annotations
@@ -77,17 +77,19 @@ def bait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bait]:
         yield Bait(canary, server, local, name)
 
 
-def ran(kind: type[Sandbox], text: str, timeout_s: float) -> tuple[Ended, list[object]]:
-    """How it ended, and what it left for good: processes and folders."""
+def ran(kind: type[Sandbox], text: str, timeout_s: float) -> tuple[Ended, float, list[object]]:
+    """How it ended, seconds from start to return, and what it left for good: processes and folders."""
     if kind is Bubblewrap and shutil.which("bwrap") is None:
         pytest.skip("bubblewrap is not installed")
     sandbox = kind(SandboxSettings(timeout_s=timeout_s, memory_mib=384))
     before = traces()
+    started = time.monotonic()
     ended = sandbox.run(Job("program", PRELUDE + text, {"stdin": "", "arguments": []}))
+    seconds = time.monotonic() - started
     deadline = time.monotonic() + PATIENCE_S
     while (left := traces() - before) and time.monotonic() < deadline:
         time.sleep(0.02)  # the kernel buries a namespace's processes one after another
-    return ended, sorted(left, key=str)
+    return ended, seconds, sorted(left, key=str)
 
 
 def traces() -> set[object]:
@@ -129,10 +131,11 @@ def test_namespaces_alone_hold_it_too(program: Program, bait: Bait) -> None:
 def held(kind: type[Sandbox], program: Program, bait: Bait) -> None:
     endless = "endless" in program.rest
     limit = ENDLESS_S if endless else LONGEST_S
-    ended, left = ran(kind, bait.laid(program.text), limit)
+    ended, seconds, left = ran(kind, bait.laid(program.text), limit)
     printed = bytes(ended.report.get("stdout", b"")).decode(errors="replace")
     assert "ESCAPED" not in printed, printed
     assert not bait.taken()
+    assert seconds < limit + PATIENCE_S
     assert left == []
     if endless:
         assert ended.how != "reported" or ended.report["how"] != "end", (
@@ -147,7 +150,7 @@ def test_what_is_held_would_be_seen(kind: type[Sandbox], bait: Bait) -> None:
         "open('/tmp/x', 'w').write('1')\nescaped(open('/tmp/x').read())\n"
         "if os.fork() == 0: os._exit(0)\nos.wait()"
     )
-    ended, _ = ran(kind, text, LONGEST_S)
+    ended, _, _ = ran(kind, text, LONGEST_S)
     assert bytes(ended.report["stdout"]) == b"ESCAPED 1\n" and ended.report["how"] == "end"
 
 
@@ -162,18 +165,18 @@ def test_without_a_sandbox_the_bait_is_taken(bait: Bait) -> None:
     for program in HOSTILE:
         if program.name in names:
             text = bait.laid(program.text.replace("/tmp/", ""))
-            ended, _ = ran(KINDS["none"], text, LONGEST_S)
+            ended, _, _ = ran(KINDS["none"], text, LONGEST_S)
             assert b"ESCAPED" in bytes(ended.report["stdout"]), program.name
     assert bait.taken()
 
 
 def test_memory_is_counted_over_all_processes() -> None:
     program = next(p for p in HOSTILE if p.name == "fills memory in many processes")
-    ended, left = ran(Bubblewrap, program.text, LONGEST_S)
+    ended, _, left = ran(Bubblewrap, program.text, LONGEST_S)
     assert (ended.how, left) == ("memory", [])
 
 
 def test_a_judge_that_is_killed_gives_no_verdict() -> None:
     program = next(p for p in HOSTILE if p.name == "kills its judge")
-    ended, _ = ran(Bubblewrap, program.text, LONGEST_S)
+    ended, _, _ = ran(Bubblewrap, program.text, LONGEST_S)
     assert ended.how == "broke off"

@@ -22,25 +22,25 @@ async def opened(stage: Stage) -> MemoryScreen:
 def test_memories_are_browsed_filtered_and_searched(size: tuple[int, int], by: str) -> None:
     async def act(stage: Stage) -> None:
         screen = await opened(stage)
-        assert "all 7" in stage.shown() and "rejected 1" in stage.shown()
+        await stage.until(lambda: "all 7" in stage.shown() and "rejected 1" in stage.shown())
         if by == "key":
             await stage.press("f", "f")
         else:
             await stage.click("#consolidated")
         await stage.until(lambda: "Stromness" not in stage.shown("Listing"))
-        assert "Annika" in stage.shown("Listing")
+        await stage.until(lambda: "Annika" in stage.shown("Listing"))
         if by == "key":
             await stage.press("slash")
         else:
             await stage.click("Finder Input")
         await stage.write("vet")
         await stage.until(lambda: "Annika" not in stage.shown("Listing"))
-        assert screen.chosen is not None and screen.chosen.value == "vet"
-        assert "consolidated: the weights answer for it" in stage.shown("Details")
+        await stage.until(lambda: screen.chosen is not None and screen.chosen.value == "vet")
+        await stage.until(lambda: "consolidated: the weights answer for it" in stage.shown("Details"))
         await stage.press("escape")
-        assert screen.query_one(Input).value == ""
+        await stage.until(lambda: screen.query_one(Input).value == "")
         await stage.press("down")
-        assert screen.chosen is not None and screen.chosen.value in stage.shown("Details")
+        await stage.until(lambda: screen.chosen is not None and screen.chosen.value in stage.shown("Details"))
 
     play(act, size=size)
 
@@ -53,11 +53,11 @@ def test_a_memory_is_corrected(size: tuple[int, int], by: str) -> None:
         await stage.press("slash", *"Stromness", "enter")
         await (stage.press("e") if by == "key" else stage.click("Details #edit"))
         await stage.until(lambda: isinstance(stage.app.screen, AskText))
-        assert stage.app.screen.query_one(Input).value == "Stromness"
+        await stage.until(lambda: stage.app.screen.query_one(Input).value == "Stromness")
         await stage.press(*["backspace"] * 9, *"Kirkwall")
         await (stage.press("enter") if by == "key" else stage.click("#save"))
         await stage.until(lambda: stage.said("correct"))
-        assert stage.said("correct") == [("correct", "c41f90ab02", "Kirkwall")]
+        await stage.until(lambda: stage.said("correct") == [("correct", "c41f90ab02", "Kirkwall")])
         await stage.until(lambda: "superseded 2" in stage.shown())
 
     play(act, size=size)
@@ -80,7 +80,7 @@ def test_a_memory_is_forgotten_after_a_yes(size: tuple[int, int], by: str, yes: 
         if yes:
             await stage.until(lambda: isinstance(stage.app.screen, Reading))
             await stage.until(lambda: "weights pending" in stage.shown())
-            assert stage.said("forget") == [("forget", ("71d2aa90c4",), None)]
+            await stage.until(lambda: stage.said("forget") == [("forget", ("71d2aa90c4",), None)])
         else:
             await stage.until(lambda: isinstance(stage.app.screen, MemoryScreen))
             assert stage.said("forget") == []
@@ -109,6 +109,6 @@ def test_what_does_not_hold_is_not_corrected_and_escape_goes_back() -> None:
         await stage.press("e")
         await stage.until(lambda: "This memory is rejected" in stage.shown())
         await stage.press("escape")
-        assert stage.app.current_mode == "chat"
+        await stage.until(lambda: stage.app.current_mode == "chat")
 
     play(act)

@@ -11,6 +11,8 @@ from staged_agent import StagedAgent
 from dormouse.tui.app.night.plot import braille
 from dormouse.tui.app.night.screen import NightScreen
 
+IN_TRAINING = 56  # so many records of a night, and it is in the middle of its training
+
 
 async def opened(stage: Stage) -> NightScreen:
     await stage.press("f4")
@@ -22,22 +24,24 @@ async def opened(stage: Stage) -> NightScreen:
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("by", ["key", "mouse"])
 def test_a_night_is_begun_and_followed_to_its_end(size: tuple[int, int], by: str) -> None:
+    agent = StagedAgent(halts_after=IN_TRAINING)
+
     async def act(stage: Stage) -> None:
         await opened(stage)
-        assert "Awake, with 2 turns to sleep on." in stage.shown("#head")
+        await stage.until(lambda: "Awake, with 2 turns to sleep on." in stage.shown("#head"))
         await (stage.press("s") if by == "key" else stage.click("#head #sleep"))
         await stage.until(lambda: len(stage.app.night.losses) > 10)
         await stage.until(lambda: "▸ consolidate" in stage.shown("Stages"))
-        seen = stage.shown("#now")
         for words in ("✓ harvest", "loss ", "tokens/s", "Loss", "Speed", "· publish"):
-            assert words in seen
-        assert any("\u2800" < character <= "\u28ff" for character in seen), "the plots are drawn"
-        assert "asleep: consolidate" in stage.shown("TopBar")
+            await stage.until(lambda words=words: words in stage.shown("#now"))  # type: ignore[misc]
+        await stage.until(lambda: any("\u2800" < dots <= "\u28ff" for dots in stage.shown("#now")))
+        await stage.until(lambda: "asleep: consolidate" in stage.shown("TopBar"))
+        agent.night_go.set()
         await stage.until(lambda: not stage.app.night.running)
         await stage.until(lambda: "The night is over: 2 memories learnt" in stage.shown("#head"))
-        assert stage.said("sleep") == [("sleep",)]
+        await stage.until(lambda: stage.said("sleep") == [("sleep",)])
 
-    play(act, StagedAgent(step_s=0.05), size)
+    play(act, agent, size)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -45,18 +49,18 @@ def test_a_night_is_begun_and_followed_to_its_end(size: tuple[int, int], by: str
 def test_nights_that_were_are_looked_at(size: tuple[int, int], by: str) -> None:
     async def act(stage: Stage) -> None:
         screen = await opened(stage)
-        assert screen.chosen is not None and screen.chosen.id == "n0006"
+        await stage.until(lambda: screen.chosen is not None and screen.chosen.id == "n0006")
         if size == SMALL:
             for part, words in (("verdicts", "tainted"), ("exam", "11 of 12"), ("history", "Retention")):
                 await (stage.press("tab") if by == "key" else stage.click(f"Tab#{part}"))
                 await stage.until(lambda words=words: words in stage.shown())  # type: ignore[misc]
-        seen = stage.shown()
-        assert "Retention" in seen and "n0003" in seen and "kept  92%" in seen
+        for words in ("Retention", "n0003", "kept  92%"):
+            await stage.until(lambda words=words: words in stage.shown())  # type: ignore[misc]
         if by == "key":
             await stage.press("down", "down", "down")
         else:
             await stage.click("#nights", offset=(5, 3))
-        assert screen.chosen is not None and screen.chosen.id == "n0003"
+        await stage.until(lambda: screen.chosen is not None and screen.chosen.id == "n0003")
         if size == SMALL:
             await stage.press("shift+tab")
         await stage.until(lambda: "new: 5 of 12 right, fewer than 60%" in stage.shown("Exam"))
@@ -66,7 +70,7 @@ def test_nights_that_were_are_looked_at(size: tuple[int, int], by: str) -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_the_other_screens_work_during_a_night(size: tuple[int, int]) -> None:
-    agent = StagedAgent(step_s=0.2)
+    agent = StagedAgent(halts_after=IN_TRAINING)
 
     async def act(stage: Stage) -> None:
         await opened(stage)
@@ -74,25 +78,27 @@ def test_the_other_screens_work_during_a_night(size: tuple[int, int]) -> None:
         await stage.until(lambda: stage.app.night.running)
         await stage.press("f2")
         await stage.say("What is my dog called?")
-        assert "Biscotti" in stage.shown("#conversation")
+        await stage.until(lambda: "Biscotti" in stage.shown("#conversation"))
         await stage.press("f3")
         await stage.until(lambda: "consolidated 3" in stage.shown())
-        assert "asleep: " in stage.shown("TopBar")
+        await stage.until(lambda: "asleep: " in stage.shown("TopBar"))
         await stage.click("Notice")
         await stage.until(lambda: stage.app.current_mode == "night")
-        assert stage.app.night.running
+        await stage.until(lambda: stage.app.night.running)
 
     play(act, agent, size)
 
 
 def test_a_night_of_the_daemons_own_is_seen_from_its_beginning() -> None:
-    agent = StagedAgent(step_s=0.05, far={"why": "a night was begun", "held": ("a turn",), "alarms": ()})
+    agent = StagedAgent(
+        halts_after=IN_TRAINING, far={"why": "a night was begun", "held": ("a turn",), "alarms": ()}
+    )
 
     async def act(stage: Stage) -> None:
         await opened(stage)
         threading.Thread(target=agent.sleep, daemon=True).start()
         await stage.until(lambda: len(stage.app.night.losses) > 3)
-        assert "harvest" in stage.app.night.stages
+        await stage.until(lambda: "harvest" in stage.app.night.stages)
         await stage.until(lambda: "It stands still for a turn." in stage.shown("#head"))
 
     play(act, agent, LARGE)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from screen_stage import PATIENCE_S
 from scripted_engine import BASE, ScriptedEngine
 from textual.pilot import Pilot
 
@@ -38,11 +40,10 @@ def agent(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Agent]:
 
 
 async def until(pilot: Pilot[None], holds: object) -> None:
-    for _ in range(500):
-        if holds():  # type: ignore[operator]
-            return
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds():  # type: ignore[operator]
+        assert time.monotonic() < deadline, "it did not come"
         await pilot.pause(0.02)
-    raise AssertionError("it did not come")
 
 
 def test_a_turn_is_said_retried_and_looked_at(agent: Agent) -> None:
