@@ -60,6 +60,7 @@ class Stage:
         await self.until(lambda: len(self.said("stream")) > before and self.app.screen.run is None)  # type: ignore[attr-defined]
 
     async def click(self, target: str | type[Widget], **where: Any) -> None:
+        await self.pilot.pause()
         assert await self.pilot.click(target, **where), f"{target} is not where it can be clicked"
         await self.pilot.pause()
 
