@@ -88,8 +88,8 @@ def test_ten_turns_halt_it_at_once_and_change_nothing(
         while way.held or _state(children[-1].pid) == "T":
             time.sleep(0.001)
 
-    write_job(tmp_path / "disturbed", job, examples(count=240))
-    write_job(tmp_path / "whole", job, examples(count=240))
+    write_job(tmp_path / "disturbed", job, examples(count=120))
+    write_job(tmp_path / "whole", job, examples(count=120))
     last = consolidate(tmp_path / "disturbed", disturb, way)
     whole = consolidate(tmp_path / "whole")
     assert halted == ["T"] * 10
