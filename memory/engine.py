@@ -203,6 +203,12 @@ class WakeEngine(ABC):
         AdapterError names an adapter that cannot be served; the previous stack then goes on serving.
         """
 
+    def kept(self, mounts: Sequence[Mount]) -> Sequence[Mount]:
+        """`mounts` as a stack to name in calls, which goes on serving for as long as it is referred to,
+        though its files should go away or change. Raises AdapterError.
+        """
+        return tuple(mounts)
+
     @abstractmethod
     def stream(
         self,

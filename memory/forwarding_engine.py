@@ -41,6 +41,10 @@ class ForwardingEngine(WakeEngine):
     def mount(self, mounts: Sequence[Mount]) -> None:
         self._engine.mount(mounts)
 
+    def kept(self, mounts: Sequence[Mount]) -> Sequence[Mount]:
+        engine, stack = self._serving(mounts)
+        return engine.kept(mounts if stack is None else stack)
+
     def stream(
         self,
         messages: Sequence[Message],

@@ -11,16 +11,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
-from .engine import Mount
+from .engine import Mount, WakeEngine
 from .errors import EngineClosed
 from .fifo_lock import FifoLock
 from .forwarding_engine import ForwardingEngine
-from .llama_engine import LlamaEngine
 
-Opener = Callable[[Path, FifoLock, tuple[str, ...]], LlamaEngine]
+Opener = Callable[[Path, FifoLock, tuple[str, ...]], WakeEngine]
 """(GGUF, the lock its answers queue at, names of the adapters whose weights the file holds) -> an engine."""
+
+
+def _always() -> bool:
+    return True
 
 
 @dataclass(frozen=True)
@@ -32,17 +36,28 @@ class Fused:
 
 
 class FusingEngine(ForwardingEngine):
-    """Serves `base`, and the fused copy that `serve` names. One answer at a time, whichever computes it."""
+    """Serves `base`, and the fused copy that `serve` names. One answer at a time, whichever computes it.
 
-    def __init__(self, base: Path, opened: Opener) -> None:
-        self.gguf = base
+    `base` is a GGUF, or finds one when it is first needed. `room` says whether one more copy may be opened to
+    be served.
+    """
+
+    def __init__(
+        self, base: Path | Callable[[], Path], opened: Opener, room: Callable[[], bool] = _always
+    ) -> None:
+        self._find_base, self._room = base, room
         self._opened, self._answers = opened, FifoLock()
         self._lock = threading.RLock()
-        self._base: LlamaEngine | None = None
-        self._copy: LlamaEngine | None = None
+        self._base: WakeEngine | None = None
+        self._copy: WakeEngine | None = None
         self._fused: Fused | None = None
         self._mounts: tuple[Mount, ...] = ()
         self._closed = False
+
+    @cached_property
+    def gguf(self) -> Path:
+        """The base's file. Raises BaseWeightsError."""
+        return self._find_base if isinstance(self._find_base, Path) else self._find_base()
 
     @property
     def fused(self) -> Fused | None:
@@ -50,12 +65,15 @@ class FusingEngine(ForwardingEngine):
         return self._fused
 
     def serve(self, mounts: Sequence[Mount], fused: Fused | None) -> None:
-        """As `mount`, of a stack that begins with the copy's adapter, which this copy computes from now on.
+        """As `mount`, of a stack that begins with the copy's adapter, which this copy computes from now on;
+        without room for one more copy, the base computes the stack.
 
         To be called between answers. Raises BaseWeightsError when the copy cannot be opened, and what `mount`
         raises; what was served before then goes on.
         """
         self._must_be_open()
+        if fused is not None and self._copy is None and not self._room():
+            fused = None
         opened = self.open_copy(fused) if fused is not None else None
         with self._lock:
             old, self._copy, self._fused = self._copy, opened, fused
@@ -69,7 +87,7 @@ class FusingEngine(ForwardingEngine):
         if idle is not None:
             idle.close()  # opened again when a stack asks for it
 
-    def open_copy(self, fused: Fused) -> LlamaEngine:
+    def open_copy(self, fused: Fused) -> WakeEngine:
         """An engine on a copy alone, which is the caller's to close; its answers queue with those of
         this one. Raises BaseWeightsError.
         """
@@ -99,13 +117,13 @@ class FusingEngine(ForwardingEngine):
                     engine.close()
 
     @property
-    def _engine(self) -> LlamaEngine:
+    def _engine(self) -> WakeEngine:
         """For what both do alike: words are the same in both."""
         with self._lock:
             self._must_be_open()
             return self._copy or self._base_engine()
 
-    def _serving(self, adapters: Sequence[Mount] | None) -> tuple[LlamaEngine, Sequence[Mount] | None]:
+    def _serving(self, adapters: Sequence[Mount] | None) -> tuple[WakeEngine, Sequence[Mount] | None]:
         """Who computes a stack, and what is left to mount there; None for the default, which is mounted."""
         with self._lock:
             self._must_be_open()
@@ -113,7 +131,7 @@ class FusingEngine(ForwardingEngine):
                 return self._routed(adapters)
             return self._routed(self._mounts)[0], None
 
-    def _routed(self, mounts: Sequence[Mount]) -> tuple[LlamaEngine, Sequence[Mount]]:
+    def _routed(self, mounts: Sequence[Mount]) -> tuple[WakeEngine, Sequence[Mount]]:
         self._must_be_open()
         if self._copy is not None and self._on_copy(mounts):
             return self._copy, mounts[1:]
@@ -122,7 +140,7 @@ class FusingEngine(ForwardingEngine):
     def _on_copy(self, mounts: Sequence[Mount]) -> bool:
         return self._fused is not None and tuple(mounts[:1]) == (self._fused.mount,)
 
-    def _base_engine(self) -> LlamaEngine:
+    def _base_engine(self) -> WakeEngine:
         if self._base is None:
             self._base = self._opened(self.gguf, self._answers, ())
         return self._base

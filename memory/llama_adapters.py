@@ -7,6 +7,7 @@ nothing. Knows files and pointers; nothing of manifests or exams.
 from __future__ import annotations
 
 import os
+import weakref
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -39,8 +40,18 @@ class Stack:
     names: tuple[str, ...] = ()
 
 
+class KeptMounts(tuple[Mount, ...]):
+    """Mounts that were looked up, and stay loaded while somebody refers to this."""
+
+    stack: Stack
+
+
 def resolve(mounts: Sequence[Mount]) -> Stack:
-    """Looks each file up now. DamagedAdapter when one is missing, AdapterError for a scale like NaN."""
+    """Looks each file up now, unless they are kept. DamagedAdapter when one is missing, AdapterError for a
+    scale like NaN.
+    """
+    if isinstance(mounts, KeptMounts):
+        return mounts.stack
     for mount in mounts:
         if not abs(mount.scale) < float("inf"):
             raise AdapterError(mount.name, f"its scale must be a finite number, and it is {mount.scale}")
@@ -56,6 +67,7 @@ class AdapterCache:
         self._context = context
         self._loaded: OrderedDict[FileIdentity, Any] = OrderedDict()
         self._pinned: frozenset[FileIdentity] = frozenset()
+        self._kept: weakref.WeakValueDictionary[int, KeptMounts] = weakref.WeakValueDictionary()
 
     def load(self, stack: Stack) -> None:
         """Loads what `stack` lacks. AdapterError names the adapter; nothing has changed then."""
@@ -67,6 +79,13 @@ class AdapterCache:
     def pin(self, stack: Stack) -> None:
         """Keeps `stack` loaded, though its files should go away."""
         self._pinned = frozenset(identity for identity, _ in stack.layers)
+
+    def kept(self, mounts: Sequence[Mount], stack: Stack) -> KeptMounts:
+        """`stack`, which is loaded, as mounts that keep it so."""
+        kept = KeptMounts(mounts)
+        kept.stack = stack
+        self._kept[id(kept)] = kept
+        return kept
 
     def apply(self, stack: Stack) -> None:
         """Puts `stack` in force, and frees adapters beyond the few that are kept."""
@@ -84,7 +103,8 @@ class AdapterCache:
         return tuple(self._loaded)
 
     def _evict(self, keep: Iterable[FileIdentity]) -> None:
-        in_use = self._pinned | frozenset(keep)
+        held = [identity for mounts in list(self._kept.values()) for identity, _ in mounts.stack.layers]
+        in_use = self._pinned.union(keep, held)
         for identity in [i for i in self._loaded if i not in in_use]:
             if len(self._loaded) <= KEPT:
                 return

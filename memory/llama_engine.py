@@ -81,6 +81,12 @@ class LlamaEngine(WakeEngine):
             self._adapters.pin(stack)
             self._default, self._mounts = stack, tuple(mounts)
 
+    def kept(self, mounts: Sequence[Mount]) -> Sequence[Mount]:
+        stack = resolve(mounts)
+        with self._turn():
+            self._adapters.load(stack)
+            return self._adapters.kept(mounts, stack)
+
     def stream(
         self,
         messages: Sequence[Message],

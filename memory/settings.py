@@ -9,6 +9,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+Fuse = Literal["auto", "never"]
 ServeAs = Literal["auto", "f16", "as-is"]
 
 
@@ -153,7 +154,7 @@ class MemorySettings(_Settings):
     traces: TraceSettings = Field(
         default_factory=TraceSettings, description="What is kept of how an answer came about."
     )
-    fuse: Literal["auto", "never"] = Field(
+    fuse: Fuse = Field(
         default="auto",
         description="Whether a copy of the base with the night's adapter in its weights is written and "
         "served, in the home beside the adapter: answers then come as fast as from the bare base, where a "

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,15 +21,7 @@ if TYPE_CHECKING:
     from ..memory.llama_engine import LlamaEngine
 
 _opening = threading.Lock()
-_shared: weakref.WeakValueDictionary[tuple[str, int, int | None], WakeEngine] = weakref.WeakValueDictionary()
-
-
-def opened_engine(base: BaseWeights, settings: ModelSettings, meter: Meter | None = None) -> WakeEngine:
-    """A new engine. Raises BaseWeightsError and EngineError."""
-    from ..memory.llama_engine import LlamaEngine
-
-    gguf = served_gguf(base, cache_path(), settings.serve_as, meter)
-    return LlamaEngine(gguf, context_tokens=settings.context_tokens, threads=settings.threads)
+_shared: weakref.WeakValueDictionary[tuple[str, int, int | None], SharedBase] = weakref.WeakValueDictionary()
 
 
 def fusing_engine(base: BaseWeights, settings: ModelSettings, meter: Meter | None = None) -> FusingEngine:
@@ -39,16 +33,69 @@ def fusing_engine(base: BaseWeights, settings: ModelSettings, meter: Meter | Non
         tokens, threads = settings.context_tokens, settings.threads
         return LlamaEngine(gguf, context_tokens=tokens, threads=threads, answers=answers, holds=holds)
 
-    return FusingEngine(served_gguf(base, cache_path(), settings.serve_as, meter), opened)
+    return FusingEngine(served(base, settings, meter), opened)
 
 
-def shared_engine(base: BaseWeights, settings: ModelSettings) -> WakeEngine:
-    """The engine that whoever asks for the same weights in this process is given; freed with the last of
-    them.
+class SharedBase:
+    """The engine on the base that several users in this process share, opened when it is first needed.
+
+    `find` gives the GGUF. At most `most_copies` of the users' fused copies are served at a time; the adapters
+    of the others are mounted. What is not closed is freed with the last who refers to it.
     """
+
+    def __init__(
+        self, find: Callable[[], Path], settings: ModelSettings, most_copies: int = sys.maxsize
+    ) -> None:
+        self._find, self._settings, self._most_copies = find, settings, most_copies
+        self._answers, self._lock = FifoLock(), threading.Lock()
+        self._engine: WakeEngine | None = None
+        self._users: weakref.WeakSet[FusingEngine] = weakref.WeakSet()
+
+    def engine(self) -> WakeEngine:
+        """The engine itself. Raises BaseWeightsError and EngineError."""
+        with self._lock:
+            if self._engine is None:
+                self._engine = self._opened(self._find())
+            return self._engine
+
+    def scoped(self) -> FusingEngine:
+        """An engine for one of the users, with adapters, and a fused copy, of their own."""
+        from ..memory.fusing_engine import FusingEngine
+        from .scoped_engine import ScopedEngine
+
+        def opened(gguf: Path, answers: FifoLock, holds: tuple[str, ...]) -> WakeEngine:
+            return self._opened(gguf, holds) if holds else ScopedEngine(self.engine)
+
+        user = FusingEngine(self._find, opened, self._has_room)
+        self._users.add(user)
+        return user
+
+    def close(self) -> None:
+        """Close the base's engine. Safe to call twice."""
+        with self._lock:
+            if self._engine is not None:
+                self._engine.close()
+
+    def _opened(self, gguf: Path, holds: tuple[str, ...] = ()) -> LlamaEngine:
+        from ..memory.llama_engine import LlamaEngine
+
+        tokens, threads = self._settings.context_tokens, self._settings.threads
+        return LlamaEngine(gguf, context_tokens=tokens, threads=threads, answers=self._answers, holds=holds)
+
+    def _has_room(self) -> bool:
+        return sum(user.fused is not None for user in list(self._users)) < self._most_copies
+
+
+def shared_base(base: BaseWeights, settings: ModelSettings) -> SharedBase:
+    """What whoever asks for the same weights in this process is given; freed with the last of them."""
     key = (base.sha256 + settings.serve_as, settings.context_tokens, settings.threads)
     with _opening:
-        engine = _shared.get(key)
-        if engine is None:
-            engine = _shared[key] = opened_engine(base, settings)
-    return engine
+        shared = _shared.get(key)
+        if shared is None:
+            shared = _shared[key] = SharedBase(served(base, settings), settings)
+    return shared
+
+
+def served(base: BaseWeights, settings: ModelSettings, meter: Meter | None = None) -> Callable[[], Path]:
+    """Finds the GGUF that is served for the base, which may have to be made."""
+    return lambda: served_gguf(base, cache_path(), settings.serve_as, meter)

@@ -28,10 +28,11 @@ from ..graphs.night_engine import NightEngine
 from ..memory.adapters import Registry
 from ..memory.durable import storage_faults, sweep, write_atomic
 from ..memory.engine import Message, Mount, WakeEngine
-from ..memory.errors import DormouseError
+from ..memory.errors import BaseWeightsError, DormouseError
 from ..memory.fuse import fusable
 from ..memory.fusing_engine import Fused, FusingEngine
 from ..memory.gguf_file import read_header
+from ..memory.settings import Fuse
 from ..sleep.right_of_way import RightOfWay
 
 MOST_RELATIVE_ERROR = 0.02  # of the logits; rounding to F16 gives 0.002, llama.cpp's way with Q8_0 0.01
@@ -79,6 +80,23 @@ def copy_of(mount: Mount, served: Path) -> Fused | None:
     copy = folder / COPY
     same = copy.exists() and record.get("copy") == _key(copy)
     return Fused(mount, copy) if same else None
+
+
+def serve(engine: WakeEngine, mounts: Sequence[Mount], fuse: Fuse) -> str | None:
+    """Mount these, the first from its fused copy where it has one and the engine can serve it: every way to
+    an engine goes through here. Returns why its copy could not be opened, if it could not; the adapter is
+    then mounted. Raises AdapterError.
+    """
+    if not serves_copies(engine):
+        engine.mount(mounts)
+        return None
+    fused = copy_of(mounts[0], engine.gguf) if mounts and fuse == "auto" else None
+    try:
+        engine.serve(mounts, fused)
+    except BaseWeightsError as error:
+        engine.serve(mounts, None)
+        return str(error)
+    return None
 
 
 def sweep_copies(registry: Registry, keep: str | None) -> None:

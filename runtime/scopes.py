@@ -21,7 +21,7 @@ from ..memory.errors import BadInput
 from ..memory.home import cache_path, default_home
 from .agent import Agent
 from .doors.at_home import daemon_at
-from .engines import opened_engine
+from .engines import SharedBase, served
 from .errors import AgentClosed
 from .scoped_engine import ScopedEngine
 from .spec import Spec
@@ -36,8 +36,9 @@ class Scopes:
     """The agents of one home: the owner's over the home itself, each other user's over `<home>/users/<name>`.
 
     `owner` is the name that stands for the home itself; where a daemon owns that, the owner's agent is the
-    daemon's. At most `max_open` agents stay open. `engine`, `base`
-    and `embedder` replace what the spec names. Raises HomeLocked and the like at once.
+    daemon's. At most `max_open` agents stay open, and
+    `max_fused` of them have what their nights made served from a copy of the base. `engine`, `base` and
+    `embedder` replace what the spec names. Raises HomeLocked and the like at once.
     """
 
     def __init__(
@@ -48,13 +49,15 @@ class Scopes:
         owner: str,
         command: str,
         max_open: int = 64,
+        max_fused: int = 4,
         engine: WakeEngine | None = None,
         base: BaseWeights | None = None,
         embedder: Embedder | None = None,
     ) -> None:
         self._given_embedder = embedder
         self.spec, self.path = spec, (home or default_home()).expanduser().absolute()
-        self._owner, self._command, self._max_open = owner, command, max_open
+        self._owner, self._command = owner, command
+        self._max_open, self._max_fused = max_open, max_fused
         self._given_engine, self._given_base = engine, base
         self._agents: OrderedDict[str, Agent] = OrderedDict()
         self._used: dict[str, int] = {}
@@ -118,8 +121,17 @@ class Scopes:
         return self._given_base or resolve(self.spec.model.source, cache_path())
 
     @cached_property
+    def _shared(self) -> SharedBase:
+        model = self.spec.model
+        shared = SharedBase(served(self.base, model), model, self._max_fused)
+        self._closing.callback(shared.close)
+        return shared
+
+    @cached_property
     def _engine(self) -> WakeEngine:
-        return self._closing.enter_context(self._given_engine or opened_engine(self.base, self.spec.model))
+        if self._given_engine is not None:
+            return self._closing.enter_context(self._given_engine)
+        return self._shared.engine()
 
     @cached_property
     def _embedder(self) -> Embedder:
@@ -154,9 +166,8 @@ class Scopes:
         return self._new_agent(self.path)
 
     def _new_agent(self, home: Path) -> Agent:
-        return Agent(
-            self.spec, home=home, engine=ScopedEngine(self.engine), base=self.base, command=self._command
-        )
+        engine = self._shared.scoped() if self._given_engine is None else ScopedEngine(self.engine)
+        return Agent(self.spec, home=home, engine=engine, base=self.base, command=self._command)
 
     def _idle_ones(self) -> list[Agent]:
         """Agents to close, the longest unused first, so that no more than `max_open` stay open."""

@@ -18,7 +18,7 @@ from ..graphs.abc import Tool
 from ..memory.adapters import Manifest, Registry
 from ..memory.base_weights import BaseWeights, resolve
 from ..memory.engine import Mount, WakeEngine
-from ..memory.errors import AdapterError, BaseWeightsError
+from ..memory.errors import AdapterError
 from ..memory.gguf_file import Meter
 from ..memory.home import Home, cache_path
 from ..memory.journal import Journal, Turn
@@ -223,18 +223,14 @@ class Workspace:
 
     def _serve(self, engine: WakeEngine, mounts: list[Mount]) -> None:
         """Mount them, the fused copy of the first where there is one; copies of others are deleted."""
-        from .fusing import copy_of, serves_copies, sweep_copies
+        from .fusing import copy_of, serve, serves_copies, sweep_copies
 
-        if not serves_copies(engine):
-            engine.mount(mounts)
-            return
-        fused = copy_of(mounts[0], engine.gguf) if mounts and self.spec.memory.fuse == "auto" else None
-        sweep_copies(self.registry, mounts[0].name if fused else None)
-        try:
-            engine.serve(mounts, fused)
-        except BaseWeightsError as error:
-            self.warnings.append(str(error))
-            engine.serve(mounts, None)
+        fuse = self.spec.memory.fuse
+        if serves_copies(engine):
+            kept = mounts and fuse == "auto" and copy_of(mounts[0], engine.gguf)
+            sweep_copies(self.registry, mounts[0].name if kept else None)
+        if refused := serve(engine, mounts, fuse):
+            self.warnings.append(refused)
 
     def __enter__(self) -> Self:
         return self

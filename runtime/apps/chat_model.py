@@ -229,10 +229,10 @@ class ChatDormouse(BaseChatModel):
         if self.agent is not None:
             heard = self.agent.hear(request, journal=False)
             return self.agent.answer(heard, emit, cancelled).answer
-        mounts = self._weights.adapters()
+        engine, mounts = self._weights.serving()
         if mounts:  # what a night trained, it trained under this system prompt
             request = replace(request, messages=with_system(request.messages, self.persona))
-        events = Chatting(self._weights.engine, mounts, drop_oldest=False, cancelled=cancelled).run(request)
+        events = Chatting(engine, mounts, drop_oldest=False, cancelled=cancelled).run(request)
         while True:
             try:
                 emit(next(events))

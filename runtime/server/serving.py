@@ -38,7 +38,14 @@ def serve(
     Raises OpenDoor, BadInput for an address that cannot be listened on, HomeLocked and the like.
     """
     local = _is_local(settings.host)
-    with Scopes(spec, home, owner=OWNER, command=command, max_open=settings.max_open_users) as scopes:
+    with Scopes(
+        spec,
+        home,
+        owner=OWNER,
+        command=command,
+        max_open=settings.max_open_users,
+        max_fused=settings.max_fused_users,
+    ) as scopes:
         known = Tokens(scopes.path).all()
         if not local and not known:
             raise OpenDoor(settings.host)

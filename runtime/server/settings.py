@@ -37,6 +37,13 @@ class ServeSettings(BaseModel):
         le=10_000,
         description="Users whose journals stay open at a time.",
     )
+    max_fused_users: int = Field(
+        default=4,
+        ge=0,
+        le=10_000,
+        description="Users at a time whose last night is served from a copy of the base, which takes as much "
+        "memory as the base and its context; the adapters of the others are mounted, which is slower.",
+    )
     max_connections: int = Field(
         default=1000, ge=8, le=100_000, description="Connections at a time; more are told to try again."
     )

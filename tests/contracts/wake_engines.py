@@ -11,6 +11,9 @@ from dormouse.memory.engine import Completion, Message, Mount, Sampling, WakeEng
 from dormouse.memory.fifo_lock import FifoLock
 from dormouse.memory.fusing_engine import FusingEngine
 from dormouse.memory.llama_engine import LlamaEngine
+from dormouse.memory.settings import ModelSettings
+from dormouse.runtime.engines import SharedBase
+from dormouse.runtime.scoped_engine import ScopedEngine
 from dormouse.sleep.right_of_way import RightOfWay
 
 Open = Callable[[Path], WakeEngine]
@@ -27,9 +30,20 @@ def fusing(gguf: Path) -> WakeEngine:
     return FusingEngine(gguf, opened)
 
 
+def scoped(gguf: Path) -> WakeEngine:
+    shared = llama(gguf)
+    return ScopedEngine(lambda: shared)
+
+
+def shared(gguf: Path) -> WakeEngine:
+    return SharedBase(lambda: gguf, ModelSettings(context_tokens=512, threads=1)).scoped()
+
+
 ENGINES: dict[str, Open] = {
     "llama": llama,
     "fusing": fusing,
+    "scoped": scoped,
+    "shared": shared,
     "night": lambda gguf: NightEngine(llama(gguf), RightOfWay(), nullcontext),
 }
 
