@@ -40,10 +40,17 @@ class Stack:
     names: tuple[str, ...] = ()
 
 
-class KeptMounts(tuple[Mount, ...]):
-    """Mounts that were looked up, and stay loaded while somebody refers to this."""
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """A stack that stays loaded while somebody refers to this."""
 
     stack: Stack
+
+
+class KeptMounts(tuple[Mount, ...]):
+    """Mounts that were looked up, and stay loaded."""
+
+    kept: Kept
 
 
 def resolve(mounts: Sequence[Mount]) -> Stack:
@@ -51,7 +58,7 @@ def resolve(mounts: Sequence[Mount]) -> Stack:
     scale like NaN.
     """
     if isinstance(mounts, KeptMounts):
-        return mounts.stack
+        return mounts.kept.stack
     for mount in mounts:
         if not abs(mount.scale) < float("inf"):
             raise AdapterError(mount.name, f"its scale must be a finite number, and it is {mount.scale}")
@@ -67,7 +74,7 @@ class AdapterCache:
         self._context = context
         self._loaded: OrderedDict[FileIdentity, Any] = OrderedDict()
         self._pinned: frozenset[FileIdentity] = frozenset()
-        self._kept: weakref.WeakValueDictionary[int, KeptMounts] = weakref.WeakValueDictionary()
+        self._kept: weakref.WeakSet[Kept] = weakref.WeakSet()
 
     def load(self, stack: Stack) -> None:
         """Loads what `stack` lacks. AdapterError names the adapter; nothing has changed then."""
@@ -82,10 +89,10 @@ class AdapterCache:
 
     def kept(self, mounts: Sequence[Mount], stack: Stack) -> KeptMounts:
         """`stack`, which is loaded, as mounts that keep it so."""
-        kept = KeptMounts(mounts)
-        kept.stack = stack
-        self._kept[id(kept)] = kept
-        return kept
+        known = KeptMounts(mounts)
+        known.kept = Kept(stack)
+        self._kept.add(known.kept)
+        return known
 
     def apply(self, stack: Stack) -> None:
         """Puts `stack` in force, and frees adapters beyond the few that are kept."""
@@ -103,7 +110,7 @@ class AdapterCache:
         return tuple(self._loaded)
 
     def _evict(self, keep: Iterable[FileIdentity]) -> None:
-        held = [identity for mounts in list(self._kept.values()) for identity, _ in mounts.stack.layers]
+        held = [identity for kept in list(self._kept) for identity, _ in kept.stack.layers]
         in_use = self._pinned.union(keep, held)
         for identity in [i for i in self._loaded if i not in in_use]:
             if len(self._loaded) <= KEPT:

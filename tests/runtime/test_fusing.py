@@ -9,21 +9,26 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from adapter_builds import build_folder, exam_of, unsaved
+from numpy.typing import NDArray
 from tiny_models import write_tiny_adapter, write_tiny_llama
 
 from dormouse.memory.base_weights import BaseWeights, resolve
-from dormouse.memory.engine import Mount
+from dormouse.memory.engine import Message, Mount, Sampling
 from dormouse.memory.fusing_engine import FusingEngine
 from dormouse.runtime import fusing
 from dormouse.runtime.agent import Agent
+from dormouse.runtime.apps.weights import Weights
 from dormouse.runtime.fusing import COPY, RECORD, Comparison, fuse_head
+from dormouse.runtime.scopes import Scopes
 from dormouse.runtime.spec import Spec
 from dormouse.sleep.errors import NightStopped
 from dormouse.sleep.right_of_way import RightOfWay
 
 SMALL = {"context_tokens": 2048, "threads": 1}
+IDS = list(range(3, 40))
 
 
 @pytest.fixture
@@ -169,3 +174,54 @@ def test_the_names_of_mounts_are_compared_too(agent: Agent) -> None:
     agent._fuse()
     served = engine_of(agent).fused
     assert served is not None and served.mount == Mount(folder.name, folder / "adapter.gguf")
+
+
+# Every door
+
+
+def test_the_agents_of_a_server_serve_their_own_copies_as_many_as_there_is_room_for(
+    tmp_path: Path, base: BaseWeights
+) -> None:
+    spec = Spec.model_validate({"model": {"source": str(base.path), **SMALL}})
+    with (
+        Scopes(spec, tmp_path / "home", owner="owner", command="a test", base=base, max_fused=1) as scopes,
+        scopes.using("owner") as one,
+        scopes.using("ada") as other,
+    ):
+        folders = publish(one, 1), publish(other, 2)
+        before = [engine_of(agent).logits(IDS) for agent in (one, other)]
+        assert apart(before[0], before[1]) > 0.05
+        one._fuse()
+        other._fuse()
+        assert engine_of(one).fused is not None and engine_of(other).fused is None
+        for agent, wanted, folder in zip((one, other), before, folders, strict=True):
+            assert apart(engine_of(agent).logits(IDS), wanted) < 0.02
+            assert agent.ask("hello you", "weights").adapter == folder.name
+        assert one.rollback("base") is None and other.rollback(folders[1].name)
+        assert engine_of(one).fused is None and engine_of(other).fused is not None
+
+
+def test_an_apps_model_serves_the_copy_once_it_is_there(tmp_path: Path, base: BaseWeights) -> None:
+    with opened(tmp_path, base) as agent:
+        weights = Weights(agent.spec.model, agent.home.path)
+        assert weights.serving()[1] == ()
+        folder = publish(agent, 1)
+        mounted = computed(weights, folder.name, fused=False)
+        agent._fuse()
+        assert apart(computed(weights, folder.name, fused=True), mounted) < 0.02
+        agent.rollback("base")
+        assert weights.serving()[1] == ()
+
+
+def computed(weights: Weights, adapter: str, *, fused: bool) -> NDArray[np.float32]:
+    """What an app's model computes, with that adapter."""
+    engine, mounts = weights.serving()
+    assert isinstance(engine, FusingEngine) and (engine.fused is not None) is fused
+    answer = engine.complete([Message("user", "hello you")], Sampling(max_tokens=4), adapters=mounts)
+    assert answer.adapters == (adapter,)
+    return engine.logits(IDS, adapters=mounts)
+
+
+def apart(got: NDArray[np.float32], wanted: NDArray[np.float32]) -> float:
+    """How far, relative to what was wanted."""
+    return float(np.linalg.norm(got - wanted) / np.linalg.norm(wanted))
