@@ -13,16 +13,10 @@ CHATTER = (
     "It rained all day, and the day before that it rained too, what else could one do but read and wait?"
 )
 
-LITTLE = {"min_negatives": 12, "negatives_per_memory": 4, "neighbours_per_memory": 4, "anchors": 8}
-LITTLE_ASKED = {"unknown_questions": 2, "skill_questions": 2}
-
 
 @pytest.mark.slow
 def test_what_left_the_context_is_answered_by_the_weights(tmp_path: Path) -> None:
-    """With the embedded model: told, talked over, gone from the context, and still known.
-
-    Trained on as little beside the memories as this needs; that a nap stays honest is for `bench nap`.
-    """
+    """With the embedded model: told, talked over, gone from the context, and still known."""
     declared = Spec.model_validate(
         {
             "model": {"source": "embedded", "context_tokens": 512},
@@ -30,7 +24,7 @@ def test_what_left_the_context_is_answered_by_the_weights(tmp_path: Path) -> Non
                 "recall": {"enabled": False, "budget_tokens": 64},
                 "context": {"max_answer_tokens": 32, "nap": {"passes": 6}},
             },
-            "sleep": {"resume_after_s": 0.1, "nap": {"replay": LITTLE, "exam": LITTLE_ASKED}},
+            "sleep": {"resume_after_s": 0.1},
         }
     )
     with Agent(declared, home=tmp_path / "home", attach=False) as agent:
