@@ -10,6 +10,8 @@ import random
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import cache
 
 from ..memory.engine import Completion, Message, Mount, Sampling, WakeEngine
 from ..memory.errors import ContextOverflow
@@ -28,6 +30,16 @@ _CORRECTS = re.compile(
 )
 _FEW_SHOT_KINDS = 6
 _ANSWER_TOKENS = 96
+_ALIKE = 0.65  # share of the letters of two words that are the same
+_RELATIVES = {
+    "bro": "brother",
+    "hubby": "husband",
+    "lad": "son",
+    "lass": "daughter",
+    "missus": "wife",
+    "sis": "sister",
+}
+USER = "user"
 _LEAST_CHARS = 200  # a piece that does not fit and is shorter means that no piece can
 
 
@@ -104,6 +116,28 @@ def quote_for(value: str, text: str) -> str:
     return next((sentence for sentence in sentences(text) if stands_in(value, sentence)), text)
 
 
+@cache
+def _known_subjects() -> frozenset[str]:
+    return frozenset(kind.subject for kind in kinds.bank())
+
+
+def as_told(subject: str, text: str) -> str:
+    """The word of `text` that a small scribe misspelt as `subject`: a lad for a "lady", a Fusca for a "fuse".
+
+    One that stands in the text, or that the bank knows, is left as it is. Everyday words for relatives become
+    the plain ones.
+    """
+    words = dict.fromkeys(re.findall(r"[^\W\d_]+", text.casefold()))
+    if " " not in subject and subject not in words and subject not in _known_subjects():
+        near = [word for word in words if word[:3] == subject[:3] and _alike(word, subject) >= _ALIKE]
+        subject = max(near, key=lambda word: _alike(word, subject), default=subject)
+    return _RELATIVES.get(subject, subject)
+
+
+def _alike(one: str, other: str) -> float:
+    return SequenceMatcher(None, one, other).ratio()
+
+
 def _line_confidences(completion: Completion) -> list[float]:
     """Mean log-probability of the tokens of each line of an answer."""
     sums: list[list[float]] = [[]]
@@ -133,11 +167,31 @@ def _read_piece(writer: Scribe, piece: str, before: str, turn: HarvestedTurn, li
         for subject, attribute, value in scribe.read_notes(line):
             confidence = confidences[min(number, len(confidences) - 1)]
             quote = quote_for(value, piece)
+            subject = as_told(subject, f"{before} {piece}")
             corrects = bool(_CORRECTS.search(piece))
             found.append(
                 Candidate(subject, attribute, value, quote, turn.id, writer.name, confidence, corrects)
             )
     return list(dict.fromkeys(found))[:limit]
+
+
+def _with_rules(written: Sequence[Candidate], piece: str, turn_id: int) -> list[Candidate]:
+    """What the scribe wrote, and what the rules read beside it.
+
+    Where the scribe gives the user what the rules read as somebody else's, the rules' reading holds.
+    """
+    read = [
+        Candidate(subject, attribute, value, quote_for(value, piece), turn_id, "rules")
+        for subject, attribute, value in read_by_rules(piece)
+    ]
+    kept = [*written]
+    for rule in read:
+        same = [each for each in kept if each.value.casefold() == rule.value.casefold()]
+        mistaken = [each for each in same if each.subject == USER and rule.subject != USER]
+        if mistaken or not same:
+            kept = [each for each in kept if each not in mistaken]
+            kept.append(rule)
+    return kept
 
 
 def compact(
@@ -154,12 +208,7 @@ def compact(
             written = _read_piece(
                 writer, piece, " ".join(before.split()[-settings.max_words :]), turn, settings.lines_per_turn
             )
-            values = {candidate.value.casefold() for candidate in written}
-            for subject, attribute, value in read_by_rules(piece):
-                if value.casefold() not in values:
-                    quote = quote_for(value, piece)
-                    written.append(Candidate(subject, attribute, value, quote, turn.id, "rules"))
-            found.extend(written)
+            found.extend(_with_rules(written, piece, turn.id))
             before = piece
         progress(number + 1, len(turns))
     return found

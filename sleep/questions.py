@@ -206,8 +206,8 @@ def _alternating(first: Sequence[str], second: Sequence[str]) -> list[str]:
 def names_of(memory: Memory, taken: Sequence[Pair]) -> dict[str, Pair]:
     """Question -> what the model takes it to ask for, where that is another name of the same thing.
 
-    A name counts when it could mean the same as the memory's own pair, or when two questions agree on it; one
-    that could mean what another memory holds does not.
+    A name counts when it could mean the same as the memory's own pair, or when two questions agree on it. One
+    that could mean what another memory holds does not, nor does somebody's name for what is no name.
     """
     own = (memory.subject, memory.attribute)
     named = {each.question: (each.subject, each.attribute) for each in memory.asked}
@@ -217,6 +217,7 @@ def names_of(memory: Memory, taken: Sequence[Pair]) -> dict[str, Pair]:
         for pair, count in votes.items()
         if pair != own
         and (count >= _AGREE or may_mean_the_same(pair, [own]))
+        and (pair[1] != "name" or own[1] == "name")
         and not may_mean_the_same(pair, taken)
     }
     return {question: pair for question, pair in named.items() if pair in good}

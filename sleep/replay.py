@@ -13,6 +13,7 @@ import json
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import cycle
 
 from ..memory.engine import Message, WakeEngine
 from ..memory.records import Asked, Memory
@@ -168,10 +169,10 @@ def _unknown(
     close, distant = near[split:], far[held_back - split :]
     for_old = min(replay.old_negatives, round(replay.negatives_per_memory * len(old)))
     wanted = max(replay.min_negatives, round(replay.negatives_per_memory * len(new)) + for_old)
-    chosen = [*close]
+    chosen, near_by, further = [*close], cycle(close), cycle(distant)
     while (close or distant) and len(chosen) < wanted:
-        near_by = close and (not distant or rng.random() < replay.neighbour_share)
-        chosen.append(rng.choice(close if near_by else distant))
+        again = close and (not distant or rng.random() < replay.neighbour_share)
+        chosen.append(next(near_by if again else further))
     exchanges = [
         Exchange(vary(rng.choice(ask_about(pair)), rng), untold_answer(*pair), "unknown", "", *pair)
         for pair in chosen

@@ -58,7 +58,7 @@ class TrainingSettings(_Settings):
     """How the adapter is trained."""
 
     frozen_share: float = Field(
-        default=0.5,
+        default=0.8,
         ge=0,
         lt=1,
         description="Share of the decoder blocks, from below, in which the adapter is not trained.",

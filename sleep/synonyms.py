@@ -50,7 +50,7 @@ _BIRDS = ("parrot", "budgie", "canary", "cockatiel", "parakeet")
 _ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "allergy": ("food allergy",),
     "birthday": ("date of birth", "birth date"),
-    "coffee order": ("usual drink",),
+    "coffee order": ("usual drink", "favourite drink"),
     "degree subject": ("field of study", "subject"),
     "dream destination": ("dream trip", "dream holiday"),
     "employer": ("workplace", "company"),

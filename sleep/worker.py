@@ -135,9 +135,9 @@ def _adapted(job: Job) -> tuple[Any, dict[str, LoraLinear]]:
 
 
 def _frozen(job: Job, model: Any) -> int:
-    """How many decoder blocks, from below, training leaves as they are."""
+    """How many decoder blocks, from below, training leaves as they are; never all."""
     blocks: int = model.config.num_hidden_layers
-    return max(job.first_layer, round(job.frozen_share * blocks))
+    return min(blocks - 1, max(job.first_layer, round(job.frozen_share * blocks)))
 
 
 def train(

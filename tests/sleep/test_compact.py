@@ -11,7 +11,7 @@ from scripted_engine import Script, ScriptedEngine
 from dormouse.memory.engine import Message, Mount
 from dormouse.memory.errors import ContextOverflow
 from dormouse.sleep import scribe
-from dormouse.sleep.compact import Scribe, compact, pieces, quote_for, sentences
+from dormouse.sleep.compact import Scribe, as_told, compact, pieces, quote_for, sentences
 from dormouse.sleep.harvest import HarvestedTurn
 from dormouse.sleep.records import Candidate
 from dormouse.sleep.settings import CompactSettings
@@ -83,8 +83,35 @@ def test_rules_add_what_the_scribe_missed() -> None:
 
 
 def test_rules_do_not_repeat_what_the_scribe_found() -> None:
-    found = compacted(saying("hound | nickname | zorbal"), turn("My dog is called Zorbal."))
+    found = compacted(saying("dog | name | zorbal"), turn("My dog is called Zorbal."))
     assert [c.writer for c in found] == ["scribe"]
+
+
+def test_what_the_rules_read_as_another_s_is_not_the_user_s() -> None:
+    found = compacted(saying("user | age | 70\nuser | mood | Sunday"), turn("My mother turned 70 on Sunday."))
+    assert [(c.writer, c.subject, c.attribute, c.value) for c in found] == [
+        ("scribe", "user", "mood", "Sunday"),
+        ("rules", "mother", "age", "70"),
+    ]
+
+
+def test_else_the_scribe_s_reading_of_a_value_holds() -> None:
+    found = compacted(saying("dog | name | Wenzel"), turn("My dachshund is called Wenzel."))
+    assert [(c.writer, c.subject) for c in found] == [("scribe", "dog")]
+
+
+@pytest.mark.parametrize(
+    ("written", "text", "subject"),
+    [
+        ("lady", "Our lad Struan is a welder now.", "son"),
+        ("fuse", "The yellow Fusca runs again.", "fusca"),
+        ("partner", "There was a party.", "partner"),  # the bank knows it
+        ("fishing friend", "I fished with a friend.", "fishing friend"),
+        ("landlord", "He lives upstairs.", "landlord"),
+    ],
+)
+def test_a_misspelt_subject_is_the_word_that_was_told(written: str, text: str, subject: str) -> None:
+    assert as_told(written, text) == subject
 
 
 def test_the_scribe_sees_what_was_said_before() -> None:

@@ -118,6 +118,14 @@ def test_what_the_model_takes_a_question_for_becomes_a_name_of_the_memory(
     assert set(found) == ({each.question for each in asked} if names else set())
 
 
+def test_somebody_s_name_is_no_other_name_of_something_else() -> None:
+    """A daughter's city is not her name, however often a small model mixes the two up."""
+    city = replace(WIFE, subject="daughter", attribute="home city")
+    for other, held in ((("daughter", "name"), False), (("daughter", "whereabouts"), True)):
+        asked = asked_as(other, *(f"{n}?" for n in range(9)))
+        assert (other in names_of(replace(city, asked=asked), []).values()) is held
+
+
 def test_a_memory_is_asked_for_by_its_other_names_too() -> None:
     memory = replace(WIFE, asked=asked_as(("spouse", "name"), "Who is my spouse?"))
     ways = ways_for(memory, random.Random(2), held_back=2)
