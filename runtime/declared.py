@@ -9,15 +9,15 @@ import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from .allowed import Place, Schema, in_words, options_at, section_keys
 from .errors import Fault, SpecError, UnreadableInput
+
+if TYPE_CHECKING:
+    from ruamel.yaml.nodes import MappingNode, Node
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -31,6 +31,9 @@ def read_declared(path: Path, model: type[Model]) -> Model:
 
     Raises UnreadableInput when there is no such text file, SpecError with every fault otherwise.
     """
+    from ruamel.yaml import YAML  # where nothing is declared, nothing is read
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
     text = _read_text(path)
     schema = model.model_json_schema()
     plain = _Plain(schema)
@@ -89,6 +92,9 @@ class _Plain:
     nodes: int = 0
 
     def convert(self, node: Node, place: Place, constructor: Any) -> Any:
+        from ruamel.yaml.error import MarkedYAMLError
+        from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+
         line = node.start_mark.line + 1
         self.lines.setdefault(place, line)
         self.nodes += 1
@@ -108,6 +114,8 @@ class _Plain:
         return dict(self._pairs(node, place, constructor))
 
     def _pairs(self, node: MappingNode, place: Place, constructor: Any) -> Iterator[tuple[str, Any]]:
+        from ruamel.yaml.nodes import ScalarNode
+
         seen: dict[str, int] = {}
         for key_node, value_node in node.value:
             line = key_node.start_mark.line + 1

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -70,11 +73,16 @@ def ask(
     json: JsonOption = False,
 ) -> None:
     """Answer TEXT, without journaling it."""
-    with Output(json) as out, Setup.of(context, home, spec).agent(answers=True) as agent:
+    with (
+        not_collecting() as collect,
+        Output(json) as out,
+        Setup.of(context, home, spec).agent(answers=True) as agent,
+    ):
         said: list[str] = []
 
         def say(piece: str) -> None:
             if piece:
+                collect()
                 said.append(piece)
                 print(piece, end="", flush=True)
 
@@ -83,6 +91,24 @@ def ask(
             print()
         notes(agent.warnings)
         out.result(answer, lambda: None if said else print(answer.answer))
+
+
+@contextmanager
+def not_collecting() -> Iterator[Callable[[], None]]:
+    """Nothing looks for garbage, which takes a seventh of a start, until the block ends or what it is given
+    is called.
+    """
+    collected = gc.isenabled()
+    gc.disable()
+
+    def collect() -> None:
+        if collected:
+            gc.enable()
+
+    try:
+        yield collect
+    finally:
+        collect()
 
 
 def register(app: typer.Typer) -> None:

@@ -99,6 +99,8 @@ class ScopedStore:
         if k < 1 or not text.strip():
             return []
         self.follow()
+        if not self._shelf.count():
+            return []
         speakers = {name for name in self._shelf.speakers() if _names(text, name)}
         without = {part for name in speakers for part in name.split()}
         query = self._query(telling(text, without))

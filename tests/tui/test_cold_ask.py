@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 from tiny_models import write_tiny_llama
+
+from dormouse.tui.talk import not_collecting
 
 NOT_FOR_A_QUESTION = (
     "torch",
@@ -71,3 +74,13 @@ def test_a_question_loads_nothing_that_it_does_not_need(tmp_path: Path, spec: Pa
         code, loads, *loaded = asked.stdout.splitlines()[-1].split()
         assert (code, loads) == ("0", loader)
     assert not loaded, "each of these takes time before the first word"
+
+
+def test_garbage_is_collected_again_from_the_first_word_on_and_after_a_failure() -> None:
+    with not_collecting() as collect:
+        assert not gc.isenabled()
+        collect()
+        assert gc.isenabled()
+    with pytest.raises(KeyError), not_collecting():
+        raise KeyError
+    assert gc.isenabled()
