@@ -12,6 +12,8 @@ from unittest.mock import patch
 
 from staged_agent import StagedAgent
 from staged_records import NOW
+from textual import events
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
 from textual.widget import Widget
 
@@ -40,29 +42,45 @@ class Stage:
         while not holds():
             assert time.monotonic() < deadline, f"{inspect.getsource(holds).strip()}\n{self.shown()}"
             await self.pilot.pause(0.02)
-        await self.pilot.pause()
+        await self._taken()
 
     async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
-        await self.pilot.pause()
+        for key in keys:
+            self._send(key, key if len(key) == 1 else None)
+            await self._taken()
 
     async def write(self, text: str) -> None:
-        """Type it, key by key."""
-        names = {" ": "space", "\n": "ctrl+j", "/": "slash"}
-        await self.press(*(names.get(character, character) for character in text))
+        """Type it, key by key, into what has the focus."""
+        for character in text:
+            if character == "\n":
+                self._send("ctrl+j", None)
+            else:
+                self._send(_character_to_key(character), character)
+        await self._taken()
+
+    def _send(self, key: str, character: str | None) -> None:
+        """As a terminal does: the pilot's own waits, for an idle processor, are longer than tests take."""
+        event = events.Key(key, character)
+        event.set_sender(self.app)
+        self.app.post_message(event)
+
+    async def _taken(self) -> None:
+        """Wait until what was sent has been taken by who it was for."""
+        for _ in range(2):
+            await self.pilot.pause(0.01)
 
     async def say(self, text: str) -> None:
         """Put it into the prompt, send it, and wait until it was answered."""
         self.app.screen.query_one(Prompt).insert(text)
-        await self.pilot.pause()
+        await self._taken()
         before = len(self.said("stream"))
         await self.press("enter")
         await self.until(lambda: len(self.said("stream")) > before and self.app.screen.run is None)  # type: ignore[attr-defined]
 
     async def click(self, target: str | type[Widget], **where: Any) -> None:
-        await self.pilot.pause()
+        await self._taken()
         assert await self.pilot.click(target, **where), f"{target} is not where it can be clicked"
-        await self.pilot.pause()
+        await self._taken()
 
     def said(self, what: str) -> list[tuple[Any, ...]]:
         """What was asked of the agent, of one kind."""

@@ -29,7 +29,7 @@ from dormouse.runtime.daemon.log import log_path
 from dormouse.runtime.doors.client import mark_path
 
 KILLS = int(os.environ.get("DORMOUSE_KILLS", "2"))
-CROWD_S = float(os.environ.get("DORMOUSE_CROWD_S", "3"))
+CROWD_S = float(os.environ.get("DORMOUSE_CROWD_S", "1"))
 PROGRAM = Path(__file__).parents[1] / "daemon_program.py"
 
 
