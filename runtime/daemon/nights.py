@@ -125,6 +125,7 @@ class Nights:
         else:
             self._ended(report, time.monotonic() - began)
         finally:
+            self._watch.end_night()
             self._agent.way.lift(SOMEBODY)
 
     def _ended(self, report: NightReport, seconds: float) -> None:

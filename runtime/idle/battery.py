@@ -10,8 +10,8 @@ from .abc import Reading, Signal
 
 
 class Battery(Signal):
-    """Idle when plugged in; on battery, from `least_percent` charge on, and while a night (see `begin`) has
-    not yet used `most_used` percent.
+    """Idle when plugged in; on battery, from `least_percent` charge on, and while a night (from `begin` to
+    `end`) has not yet used `most_used` percent.
     """
 
     name = "battery"
@@ -31,6 +31,10 @@ class Battery(Signal):
         """A night begins: what is used from now on is its own."""
         state = self._state()
         self._begun_at = None if state is None else state[0]
+
+    def end(self) -> None:
+        """It has ended: what is used from now on is no night's."""
+        self._begun_at = None
 
     def read(self) -> Reading:
         state = self._state()

@@ -41,6 +41,12 @@ class Watch:
             if isinstance(signal, Battery):
                 signal.begin()
 
+    def end_night(self) -> None:
+        """It is over."""
+        for signal in self.signals:
+            if isinstance(signal, Battery):
+                signal.end()
+
 
 def busy(readings: Sequence[Reading]) -> tuple[Reading, ...]:
     """Those that say that somebody needs the machine."""

@@ -22,6 +22,7 @@ from dormouse.runtime.daemon.memory_of_nights import Tries, read_tries, write_tr
 from dormouse.runtime.daemon.nights import Nights
 from dormouse.runtime.daemon.schedule import Schedule
 from dormouse.runtime.idle.abc import Clock, Reading, Signal
+from dormouse.runtime.idle.battery import Battery
 from dormouse.runtime.idle.last_turn import LastTurn
 from dormouse.runtime.idle.quiet_hours import QuietHours
 from dormouse.runtime.idle.watch import Watch
@@ -48,6 +49,16 @@ class World:
     set_by_s: float = 0.0  # how much somebody has set the clock by
     load: bool = False
     last_turn_s: float | None = None
+    power_plugged: bool = True
+    percent: float = 100.0  # of the battery
+
+    def draw_power(self, rng: random.Random) -> None:
+        """A tick of the battery: it is charged in three hours, lasts for seventeen, and now and then somebody
+        plugs it in or out.
+        """
+        if rng.random() < 0.012:
+            self.power_plugged = not self.power_plugged
+        self.percent = min(100.0, max(0.0, self.percent + (5.0 if self.power_plugged else -1.0)))
 
     def now(self) -> datetime:
         return START + timedelta(seconds=self.passed_s + self.set_by_s)
@@ -129,6 +140,7 @@ class Machine:
         signals = [
             LastTurn(age, when.last_turn_min),
             MachineLoad(self.world),
+            Battery(when.min_battery_percent, self.agent.spec.sleep.budget.battery_percent, self._battery),
             QuietHours(when.quiet_hours, clock, lambda: self.nights.owing(), UTC),
         ]
         self.nights = Nights(self.agent, Watch(signals), clock, self.log)
@@ -140,6 +152,9 @@ class Machine:
             quiet_hours=when.quiet_hours,
             zone=UTC,
         )
+
+    def _battery(self) -> World:
+        return self.world
 
     def off(self) -> None:
         self.nights.join()
@@ -185,9 +200,10 @@ def machine(world: World, slept: Slept, tmp_path: Path) -> Iterator[Make]:
 def test_every_night_that_should_run_over_24_days_runs_once(
     world: World, slept: Slept, machine: Make
 ) -> None:
-    """Talk, load, restarts, suspends and set clocks by chance; the rule is written out again below."""
-    rng, running = random.Random(7), machine()
+    """Talk, load, battery, restarts, suspends and set clocks by chance; the rule is written out again."""
+    rng, running = random.Random(7), machine(min_battery_percent=50)
     expected: list[float] = []
+    on_battery = 0
     is_on, waiting = True, 0
     jumps, restarts, suspends = 0, 0, 0
     busy_until, off_until = -1.0, -1.0
@@ -200,6 +216,7 @@ def test_every_night_that_should_run_over_24_days_runs_once(
         if rng.random() < 0.02:
             busy_until = world.passed_s + rng.uniform(0.2, 9) * 3600
         world.load = world.passed_s < busy_until
+        world.draw_power(rng)
         if rng.random() < 0.006:
             world.set_by_s += rng.choice((-7200.0, -3600.0, 3600.0, 10800.0))
             jumps += 1
@@ -219,11 +236,14 @@ def test_every_night_that_should_run_over_24_days_runs_once(
         now = world.now()
         quiet = now.hour >= 23 or now.hour < 6
         rested = world.last_turn_s is None or world.passed_s - world.last_turn_s >= 600
-        if waiting and quiet and rested and not world.load:
+        powered = world.power_plugged or world.percent >= 50
+        if waiting and quiet and rested and powered and not world.load:
             expected.append(world.passed_s)
+            on_battery += not world.power_plugged
             waiting = 0
         running.tick()
     assert min(jumps, restarts, suspends) >= 5
+    assert on_battery >= 3
     assert slept.at == expected
     assert len(expected) >= DAYS / 2
     assert len(running.agent.space.journal.unharvested()) == waiting

@@ -70,8 +70,12 @@ def test_the_battery_and_what_a_night_may_take_of_it() -> None:
     assert battery.read().verdict == "idle"
     state.percent = 60.0
     assert battery.read().verdict == "busy"
-    state.power_plugged = True
+    state.power_plugged, state.percent = True, 80.0
     assert battery.read().verdict == "idle"
+    state.power_plugged, state.percent = False, 55.0
+    assert battery.read().verdict == "busy"
+    battery.end()
+    assert battery.read().verdict == "idle"  # it was that night's budget, and not the next one's
     state.power_plugged, state.percent = None, 49.0  # psutil does not know; it may well be on battery
     battery.begin()
     assert battery.read().verdict == "busy"
