@@ -264,6 +264,19 @@ def test_a_look_that_was_missed_at_the_start_of_quiet_hours_is_made_up_for(
     assert slept.at == [13.5 * 3600]
 
 
+def test_a_clock_that_is_set_back_puts_no_look_off(world: World, slept: Slept, machine: Make) -> None:
+    running = machine(quiet_hours=[])
+    running.say()
+    world.load = True
+    world.passed_s += TICK_S
+    running.tick()
+    assert slept.at == []
+    world.load, world.set_by_s = False, -10800.0
+    world.passed_s += TICK_S
+    running.tick()
+    assert slept.at == [2 * TICK_S]
+
+
 def test_what_has_waited_too_long_does_not_wait_for_quiet_hours(
     world: World, slept: Slept, machine: Make
 ) -> None:
