@@ -29,8 +29,8 @@ from staged_records import (
 
 from dormouse.graphs.context import ContextView
 from dormouse.graphs.events import Approve, Asked, CallBegan, CallEnded, Judged, NodeBegan
-from dormouse.memory.errors import BadInput
-from dormouse.memory.records import MemoryState
+from dormouse.memory.errors import BadInput, UnknownRecord
+from dormouse.memory.records import MemoryState, ToolCall
 from dormouse.runtime.nights import NightView
 from dormouse.runtime.receipts import Receipt
 from dormouse.runtime.records import AdapterView, MemoryView, Reply, SessionView, Status, TurnView
@@ -148,6 +148,14 @@ class StagedAgent:
         return Reply(
             said, session, first + 1, False, (1, 3), ADAPTER.manifest["id"], 12, 840, interrupted=stopped
         )
+
+    def waiting(self) -> list[ToolCall]:
+        return []
+
+    def resume(
+        self, call_id: int, approved: bool, *, approve: Approve | None = None, wait: bool = False
+    ) -> ReplyStream:
+        raise UnknownRecord("waiting tool call", call_id)
 
     def overview(self) -> Status:
         unread = sum(turn.role == "user" and turn.night is None for t in self.turns_of.values() for turn in t)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from ...graphs.context import ContextView
     from ...graphs.events import Approve
-    from ...memory.records import MemoryState
+    from ...memory.records import MemoryState, ToolCall
     from ...runtime.nights import NightView
     from ...runtime.receipts import Receipt
     from ...runtime.records import AdapterView, MemoryView, SessionView, Status, TurnView
@@ -40,6 +40,12 @@ class Companion(Protocol):
         approve: Approve | None = None,
         wait: bool = False,
         variation: int = 0,
+    ) -> ReplyStream: ...
+
+    def waiting(self) -> list[ToolCall]: ...
+
+    def resume(
+        self, call_id: int, approved: bool, *, approve: Approve | None = None, wait: bool = False
     ) -> ReplyStream: ...
 
     def overview(self) -> Status: ...

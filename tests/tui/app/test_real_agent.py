@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,14 +12,18 @@ from screen_stage import PATIENCE_S
 from scripted_engine import BASE, ScriptedEngine
 from textual.pilot import Pilot
 
+from dormouse.memory.engine import Message
 from dormouse.runtime.agent import Agent
 from dormouse.runtime.doors.attached import AttachedAgent
 from dormouse.runtime.doors.client import mark_path
 from dormouse.runtime.doors.server import DoorServer
 from dormouse.runtime.errors import UnreadableInput
+from dormouse.runtime.spec import Spec
 from dormouse.tui.app.abc import Companion
 from dormouse.tui.app.app import DormouseApp
+from dormouse.tui.app.chat.calls import Approval
 from dormouse.tui.app.chat.screen import ChatScreen
+from dormouse.tui.app.messages import SessionChosen
 
 
 @pytest.fixture(params=["embedded", "attached"])
@@ -73,6 +77,56 @@ def test_a_turn_is_said_retried_and_looked_at(agent: Agent) -> None:
             await until(pilot, lambda: app.current_mode == "night")
 
     asyncio.run(run())
+
+
+def remembering(messages: Sequence[Message]) -> str:
+    if "Say as JSON" not in messages[-1].content:
+        return "All right."
+    made = any(message.role == "tool" for message in messages)
+    return '{"tool": "none"}' if made else '{"tool": "remember", "arguments": {"note": "The boiler is old."}}'
+
+
+def waiting_elsewhere(home: Path) -> str:
+    """A session in which another process's call of a tool waits for a yes."""
+    spec = Spec.model_validate({"tools": ["remember"]})
+    with Agent(spec, home=home, engine=ScriptedEngine(script=remembering), base=BASE) as agent:
+        session = agent.new_session()
+        reply = agent.chat("Note that the boiler is old.", session, wait=True)
+        assert reply.waiting is not None
+        return session
+
+
+@pytest.mark.parametrize("yes", [True, False])
+def test_a_call_that_another_process_left_waiting_is_asked_about(tmp_path: Path, yes: bool) -> None:
+    session = waiting_elsewhere(tmp_path / "home")
+    spec = Spec.model_validate({"tools": ["remember"]})
+    engine = ScriptedEngine(script=remembering)
+    agent = Agent(spec, home=tmp_path / "home", engine=engine, base=BASE, attach=False)
+    app = DormouseApp(lambda: agent)
+
+    async def run() -> None:
+        async with app.run_test(size=(140, 50), notifications=True) as pilot:
+            chat = app.screen
+            assert isinstance(chat, ChatScreen)
+            await until(pilot, lambda: any("remember waits" in each.message for each in app._notifications))
+            chat.post_message(SessionChosen(session))
+            await until(pilot, lambda: bool(chat.query(Approval)))
+            await pilot.press("escape")  # left open, and asked again when one comes back
+            await until(pilot, lambda: chat.run is None and not chat.query(Approval))
+            assert [call.name for call in agent.waiting()] == ["remember"]
+            assert chat.prompt.text == ""
+            chat.post_message(SessionChosen(session))
+            await until(pilot, lambda: chat.run is not None and bool(chat.query(Approval)))
+            while agent.waiting() and chat.query(Approval):  # a first click may come before it is drawn
+                await pilot.click("#yes" if yes else "#no")
+                await pilot.pause(0.05)
+            await until(pilot, lambda: chat.run is None and not agent.waiting())
+            await until(pilot, lambda: chat.conversation.last_answer == "All right.")
+
+    with agent:
+        asyncio.run(run())
+        (called,) = [call for turn in agent.transcript(session) for call in turn.calls]
+        assert called.state == ("done" if yes else "refused")
 
 
 def test_a_home_that_cannot_be_opened_ends_it_with_its_sentence() -> None:

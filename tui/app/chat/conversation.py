@@ -92,7 +92,7 @@ class Conversation(VerticalScroll):
         await self.query(".-welcome").remove()
         await self._shorten()
         self._run, self._answer, self._calls = run, AnswerTurn(), {}
-        await self.mount(UserTurn(run.text), self._answer)
+        await self.mount_all([self._answer] if run.heard else [UserTurn(run.text), self._answer])
         self._answer.waiting("listening ...")
         self.anchor()
 

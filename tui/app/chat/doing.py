@@ -17,6 +17,7 @@ from ..asking import Confirm, Reading
 from ..calling import ask, begin
 from ..explaining import forgotten, origin
 from .commands import COMMANDS
+from .waiting import waiting_call
 
 if TYPE_CHECKING:
     from ....runtime.records import TurnView
@@ -85,9 +86,15 @@ class Doing:
         screen.prompt.remember(said)
         screen.last = (said[-1] if said else "", 0)
         self._back()
-        begin(screen, partial(screen.conversation.show, turns), group="show")
+        begin(screen, partial(self._show, turns), group="show")
         screen.panes.reload()
         screen.dormouse.look()
+
+    async def _show(self, turns: list[TurnView]) -> None:
+        screen = self._screen
+        await screen.conversation.show(turns)
+        if (call := waiting_call(turns)) is not None and screen.dormouse.session is not None:
+            screen.go_on(screen.dormouse.session, call)
 
     def _new(self, _: str) -> None:
         if not self._busy():

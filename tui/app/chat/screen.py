@@ -38,9 +38,11 @@ from .doing import Doing
 from .prompt import Prompt
 from .sessions import SessionsPane
 from .tiers import TiersPanel
-from .turn_run import TurnRun
+from .turn_run import TurnRun, WaitingRun
+from .waiting import waiting_words
 
 if TYPE_CHECKING:
+    from ....graphs.events import Asked
     from ....runtime.records import Reply, TurnView
     from ..abc import Companion
 
@@ -113,6 +115,11 @@ class ChatScreen(Room):
         if agent is not None:
             self.panes.reload()
             ask(self, agent.warm_up, lambda _: self.dormouse.look(), group="warm")
+            ask(self, lambda: waiting_words(agent), self._tell_what_waits, group="waiting")
+
+    def _tell_what_waits(self, words: str) -> None:
+        if words:
+            self.notify(words, timeout=12, markup=False)
 
     def on_screen_resume(self) -> None:
         self.panes.reload()
@@ -194,6 +201,12 @@ class ChatScreen(Room):
         self.prompt.remove_class("-editing")
         begin(self, partial(self._watched, self.run, again), group="turn")
 
+    def go_on(self, session: str, call: Asked) -> None:
+        """Ask for a yes or a no to a call that waits in this session, and go on with its turn."""
+        if self.agent is not None and self.run is None and not self.starting:
+            self.run = WaitingRun(self.agent, session, call, self.post_message)
+            begin(self, partial(self._watched, self.run, False), group="turn")
+
     async def _watched(self, run: TurnRun, again: bool) -> None:
         if again:
             await self.conversation.withdraw_last()
@@ -217,7 +230,8 @@ class ChatScreen(Room):
         await self.conversation.end(message)
         if message.reply is None:
             self.notify(message.failure or "", severity="error", markup=False)
-            self._give_back(run.text)
+            if not run.heard:
+                self._give_back(run.text)
         else:
             self._recalled(message.reply)
         if self.focused is None or isinstance(self.focused, Approval):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from textual.message import Message
 
+from ....memory.errors import BadInput
 from ..abc import Companion
 from ..calling import sentence
 from ..messages import Ended, Happened, Permission
@@ -26,8 +27,15 @@ if TYPE_CHECKING:
 _numbers = itertools.count(1)
 
 
+class StillWaiting(BadInput):
+    """A question that its owner left open."""
+
+
 class TurnRun:
     """Begun by `start`. `post` is called from its thread."""
+
+    heard = False
+    """Whether the turn's words stand in the journal already, and in the conversation."""
 
     def __init__(
         self, agent: Companion, session: str, text: str, variation: int, post: Callable[[Message], object]
@@ -59,9 +67,7 @@ class TurnRun:
 
     def _run(self) -> None:
         try:
-            with self._agent.stream(
-                self.text, self.session, approve=self._approve, variation=self.variation
-            ) as stream:
+            with self._begun() as stream:
                 self._stream = stream
                 if self._stopped.is_set():
                     stream.close()
@@ -76,6 +82,9 @@ class TurnRun:
         else:
             self._post(Ended(self.number, reply))
 
+    def _begun(self) -> ReplyStream:
+        return self._agent.stream(self.text, self.session, approve=self._approve, variation=self.variation)
+
     def _approve(self, asked: Asked) -> bool:
         """Asked in the turn's own thread; waits as long as its owner does."""
         self._question = Future()
@@ -85,3 +94,21 @@ class TurnRun:
             return False
         self._post(Permission(self.number, asked, self._question))
         return self._question.result()
+
+
+class WaitingRun(TurnRun):
+    """The rest of a turn whose call waits for its owner's yes; stopped before one was given, it waits on."""
+
+    heard = True
+
+    def __init__(
+        self, agent: Companion, session: str, call: Asked, post: Callable[[Message], object]
+    ) -> None:
+        super().__init__(agent, session, "", 0, post)
+        self._call = call
+
+    def _begun(self) -> ReplyStream:
+        yes = self._approve(self._call)
+        if self._stopped.is_set() or self._call.id is None:
+            raise StillWaiting(f"The call of {self._call.name} still waits for your yes or no.")
+        return self._agent.resume(self._call.id, yes, approve=self._approve)
