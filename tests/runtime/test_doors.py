@@ -28,6 +28,7 @@ from dormouse.runtime.doors.methods import REMOTE
 from dormouse.runtime.doors.server import DoorServer
 from dormouse.runtime.doors.wire import at_address, socket_path
 from dormouse.runtime.errors import AgentClosed, BadTurn, DoorClosed, DoorError
+from dormouse.runtime.scopes import Scopes
 from dormouse.runtime.spec import Spec
 from dormouse.sleep.errors import NightFailed
 from dormouse.sleep.records import NightReport, Progress
@@ -124,6 +125,17 @@ def test_each_client_has_a_session_of_its_own(house: House) -> None:
         assert one.chat("again").session == first.session
         assert one.chat("there", second.session).session == second.session
         assert two.new_session(first.session) == first.session
+
+
+def test_a_server_beside_a_daemon_has_its_owners_turns_answered_there(house: House) -> None:
+    with (
+        Scopes(Spec(), house.home, owner="owner", command="test", base=BASE) as scopes,
+        scopes.using("owner") as agent,
+    ):
+        assert isinstance(agent, AttachedAgent)
+        reply = agent.chat("hello there")
+        assert reply.text == "You said: hello there"
+    assert house.agent.turns(reply.session)[0].content == "hello there"
 
 
 def test_coroutines_go_through_the_door_too(house: House) -> None:
