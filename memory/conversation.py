@@ -6,7 +6,7 @@ Knows nothing of memories; of nights, only which one harvested a turn.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -143,6 +143,12 @@ class Conversation:
         """One turn. Raises UnknownRecord."""
         with self._store.reading() as rows:
             return _turn(_turn_row(rows, id))
+
+    def turns_of(self, ids: Sequence[int]) -> list[Turn]:
+        """These turns, in the order asked for; one that is gone is left out."""
+        with self._store.reading() as rows:
+            found = {turn.id: turn for turn in _turns(rows, sa.select(TurnRow).where(TurnRow.id.in_(ids)))}
+        return [found[id] for id in ids if id in found]
 
     def turns(self, session_id: str, *, withdrawn: bool = False) -> list[Turn]:
         """A session's turns in order; those taken back only if asked for. Raises UnknownRecord for a session

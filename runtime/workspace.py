@@ -122,7 +122,7 @@ class Workspace:
 
     def recalled(self, text: str, k: int) -> list[Turn]:
         """The turns nearest to `text`, the nearest first."""
-        return [self.journal.turn(hit.episode.id) for hit in self.episodes.recall(text, k)]
+        return self.journal.turns_of([hit.episode.id for hit in self.episodes.recall(text, k)])
 
     @property
     def engine(self) -> WakeEngine:

@@ -166,6 +166,13 @@ def test_context_before_stays_in_the_session_and_in_order(journal: Journal) -> N
     assert journal.context_before(last.id, 0) == []
 
 
+def test_turns_are_given_in_the_order_asked_for_and_those_that_are_gone_left_out(journal: Journal) -> None:
+    session = journal.open_session("s").id
+    first, second, third = (journal.add_turn(session, "user", text) for text in "abc")
+    assert journal.turns_of([third.id, 99, first.id]) == [third, first]
+    assert journal.turns_of([second.id]) == [second] and journal.turns_of([]) == []
+
+
 def test_tool_calls_read_back_in_order(journal: Journal) -> None:
     turn = journal.add_turn("s1", "assistant", "Let me look.")
     made = [journal.add_tool_call(turn.id, "clock", {"zone": ["Óslo", 1]}, "12:00", True)]
