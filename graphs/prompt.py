@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from ..memory.engine import Message, Role, WakeEngine
 from ..memory.errors import EngineError
@@ -22,6 +22,7 @@ from .running import WakeTurn
 Search = Callable[[str, int], Sequence[Turn]]
 
 _MORE_HITS = 8  # how many more hits are asked for than shown, since those in view are left out
+_COUNTED = 512  # texts whose tokens are remembered
 _LEAST_CALL_TOKENS = 160  # room that a decision has at least
 
 
@@ -51,6 +52,11 @@ class PromptBuilder:
         self._memory = memory
         self._screen = screen
         self._search = search or self._by_words
+
+    @cached_property
+    def _counted(self) -> Callable[[str], int]:
+        """Counts tokens; what a session said before was counted at its last turn."""
+        return lru_cache(_COUNTED)(lambda text: self._engine.count(text))
 
     @cached_property
     def _engine(self) -> WakeEngine:
@@ -148,7 +154,7 @@ class PromptBuilder:
                 history,
                 newest,
                 budget,
-                self._engine.count,
+                self._counted,
                 aside_late=self._aside_late,
             )
             over = self._engine.count_messages(messages) - room
