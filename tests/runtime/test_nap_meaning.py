@@ -13,10 +13,23 @@ CHATTER = (
     "It rained all day, and the day before that it rained too, what else could one do but read and wait?"
 )
 
+LITTLE = {"min_negatives": 12, "negatives_per_memory": 4, "neighbours_per_memory": 4, "anchors": 8}
+OF_MEMORIES = {
+    "unknown_questions": 1,
+    "skill_questions": 1,
+    "min_unknown": 0,
+    "min_neighbour": 0,
+    "min_skill": 0,
+}
+
 
 @pytest.mark.slow
 def test_what_left_the_context_is_answered_by_the_weights(tmp_path: Path) -> None:
-    """With the embedded model: told, talked over, gone from the context, and still known."""
+    """With the embedded model: told, talked over, gone from the context, and still known.
+
+    It trains on little beside the memories, and is examined on these alone: whether a nap stays honest and
+    keeps its skills is what `dormouse bench nap` measures.
+    """
     declared = Spec.model_validate(
         {
             "model": {"source": "embedded", "context_tokens": 512},
@@ -24,7 +37,7 @@ def test_what_left_the_context_is_answered_by_the_weights(tmp_path: Path) -> Non
                 "recall": {"enabled": False, "budget_tokens": 64},
                 "context": {"max_answer_tokens": 32, "nap": {"passes": 6}},
             },
-            "sleep": {"resume_after_s": 0.1},
+            "sleep": {"resume_after_s": 0.1, "nap": {"replay": LITTLE, "exam": OF_MEMORIES}},
         }
     )
     with Agent(declared, home=tmp_path / "home", attach=False) as agent:
