@@ -22,7 +22,7 @@ LOOKS = 100
 def test_looking_again_and_again_keeps_nothing(tmp_path: Path) -> None:
     left = looked(Spec(), tmp_path / "home", LOOKS, agent)
     assert left.looks == LOOKS
-    assert left.objects < LOOKS / 4  # a look that keeps anything keeps several objects
+    assert left.objects < 2 * LOOKS  # a look that keeps its readings keeps nine
 
 
 class Ahead:
