@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 
@@ -110,8 +110,8 @@ class Talking(Napping):
         )
         if emit is not None:
             turn = replace(turn, emit=emit)
-        with self._opening_engine(turn.recall):
-            taken = self._take(turn)
+        self._open_both(turn.recall)
+        taken = self._take(turn)
         completion = taken.completion
         return Answer(
             answer=completion.text,
@@ -123,30 +123,30 @@ class Talking(Napping):
             prompt_tokens=completion.prompt_tokens,
         )
 
-    @contextmanager
-    def _opening_engine(self, recall: bool) -> Iterator[None]:
-        """Meanwhile the engine is opened in a thread of its own, and what finds earlier turns in this one.
+    def _open_both(self, recall: bool) -> None:
+        """The engine is opened first, and what finds earlier turns at the same time: each in a thread of its
+        own, since an interrupt must not come to one that imports while another does.
 
         What goes wrong with that goes wrong again in the turn, and is told there.
         """
         space = self._open()
         if space.engine_open:
-            yield
             return
 
-        def opened() -> None:
-            with suppress(DormouseError):
-                _ = space.engine
-
-        opening = threading.Thread(target=opened, name="dormouse-opening", daemon=True)
-        opening.start()
-        try:
-            if recall and self.spec.memory.recall.enabled:
+        def opened(open: Callable[[], object]) -> threading.Thread:
+            def work() -> None:
                 with suppress(DormouseError):
-                    _ = space.episodes
-            yield
-        finally:
-            opening.join()
+                    open()
+
+            thread = threading.Thread(target=work, name="dormouse-opening", daemon=True)
+            thread.start()
+            return thread
+
+        opening = [opened(lambda: space.engine)]
+        if recall and self.spec.memory.recall.enabled:
+            opening.append(opened(lambda: space.episodes))
+        for thread in opening:
+            thread.join()
 
     @cached_property
     def _wake(self) -> WakeGraph:

@@ -7,6 +7,7 @@ imported until a command asks for it.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -80,11 +81,19 @@ class Setup:
     def agent(self, *, answers: bool = False) -> Iterator[Agent]:
         """The agent, owning its home. For one that `answers` at once the model is loaded meanwhile."""
         spec = self.spec()
-        if answers:
-            from ..runtime.ahead import open_engine_ahead
+        with uninterrupted():
+            if answers:
+                from ..runtime.ahead import open_engine_ahead
 
-            open_engine_ahead(spec, self.home)
-        from ..runtime.agent import Agent
+                open_engine_ahead(spec, self.home)
+            from ..runtime.agent import Agent
+
+            if answers:
+                from ..memory import base_weights, llama_context  # noqa: F401
+                from ..memory.llama_library import llama
+                from ..runtime import fusing  # noqa: F401  what the thread imports is there when this is
+
+                llama()
 
         keep_files_private()
         with (
@@ -98,3 +107,17 @@ class Setup:
         from ..runtime.workspace import Workspace
 
         return Workspace(self.spec(), self.home, command=self.command, read_only=read_only)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Ctrl-C and SIGTERM wait until the block has ended, in its threads for good.
+
+    Python leaves its import lock held where a KeyboardInterrupt comes at the wrong instant of an import, and
+    a thread that imports at the same time then waits for ever.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from tiny_models import write_tiny_llama
 
+from dormouse.tui.options import uninterrupted
 from dormouse.tui.talk import not_collecting
 
 NOT_FOR_A_QUESTION = (
@@ -84,3 +86,13 @@ def test_garbage_is_collected_again_from_the_first_word_on_and_after_a_failure()
     with pytest.raises(KeyError), not_collecting():
         raise KeyError
     assert gc.isenabled()
+
+
+def test_an_interrupt_waits_for_the_imports_to_end() -> None:
+    got: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        with uninterrupted():
+            os.kill(os.getpid(), signal.SIGINT)
+            got.append("imported")
+        got.append("not reached")
+    assert got == ["imported"]
