@@ -1,13 +1,16 @@
 """Nearest vectors by Chroma, embedded: one folder and one collection a scope, holding ids and vectors, never
 text.
 
-Promise: nothing is imported or opened before the first use; no telemetry leaves the machine.
+Promise: nothing is imported or opened before the first use; no telemetry leaves the machine; no file holds
+what was in memory before, such as a vector that was forgotten.
 """
 
 from __future__ import annotations
 
+import ctypes
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,35 @@ _GRAPH: Any = {"space": "cosine", "ef_construction": 100, "max_neighbors": 16, "
 _opening = (
     threading.Lock()
 )  # Chroma registers clients in a table of the process that no lock of its own guards
+
+
+_M_PERTURB, _FILLING = -6, 0xA5  # glibc's malloc.h: what is given out and given back is filled with a byte
+_filling = threading.Lock()
+_fillers = 0
+
+
+@contextmanager
+def _memory_filled() -> Iterator[None]:
+    """Meanwhile malloc gives out no memory with its old content, where it can be told so (glibc).
+
+    hnswlib writes its unused places to disk as malloc gave them.
+    """
+    global _fillers
+    with _filling:
+        _fillers += 1
+        _fill(_FILLING)
+    try:
+        yield
+    finally:
+        with _filling:
+            _fillers -= 1
+            if not _fillers:
+                _fill(0)
+
+
+def _fill(byte: int) -> None:
+    with suppress(AttributeError, OSError, TypeError):  # another C library
+        ctypes.CDLL(None).mallopt(_M_PERTURB, byte)
 
 
 class ChromaIndex(VectorIndex):
@@ -51,13 +83,15 @@ class ChromaIndex(VectorIndex):
     def add(self, ids: Sequence[int], vectors: Floats) -> None:
         for start in range(0, len(ids), _ADD_ROWS):
             part = slice(start, start + _ADD_ROWS)
-            self._collection.upsert(ids=[str(id) for id in ids[part]], embeddings=vectors[part])
+            with _memory_filled():
+                self._collection.upsert(ids=[str(id) for id in ids[part]], embeddings=vectors[part])
 
     def nearest(self, vector: Floats, k: int) -> tuple[Ids, Floats]:
         k = min(k, len(self))
         if k < 1:
             return np.zeros(0, np.int64), np.zeros(0, np.float32)
-        found = self._collection.query(query_embeddings=[vector], n_results=k, include=["distances"])
+        with _memory_filled():  # the graph may be built now
+            found = self._collection.query(query_embeddings=[vector], n_results=k, include=["distances"])
         ids = np.array([int(id) for id in found["ids"][0]], np.int64)
         return ids, 1 - np.array(found["distances"][0], np.float32)
 
@@ -65,7 +99,7 @@ class ChromaIndex(VectorIndex):
         return int(self._collection.count())
 
     def close(self) -> None:
-        with _opening:
+        with _opening, _memory_filled():
             client, self._client = self._client, None
             if client is not None:
                 client.close()
