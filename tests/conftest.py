@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # A shell that starts the suite in the background has it ignore Ctrl+C, and what it starts would inherit that.
@@ -23,3 +25,12 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("suite")
+
+
+@pytest.fixture(autouse=True)
+def umask_left_alone() -> Iterator[None]:
+    """A command that owns a home keeps the files of its process private; the next test is no part of it."""
+    before = os.umask(0o022)
+    os.umask(before)
+    yield
+    os.umask(before)

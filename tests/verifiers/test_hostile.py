@@ -25,6 +25,7 @@ from dormouse.verifiers.settings import SandboxSettings
 
 HOSTILE = programs("hostile")
 ENDLESS_S, LONGEST_S = 1.5, 60.0
+LATE_S = 5.0  # the promise is a second, on a machine that does nothing else
 PATIENCE_S = 60.0
 PRELUDE = """\
 import ctypes, os, signal, sys, time
@@ -135,7 +136,7 @@ def held(kind: type[Sandbox], program: Program, bait: Bait) -> None:
     printed = bytes(ended.report.get("stdout", b"")).decode(errors="replace")
     assert "ESCAPED" not in printed, printed
     assert not bait.taken()
-    assert seconds < limit + PATIENCE_S
+    assert seconds < limit + LATE_S
     assert left == []
     if endless:
         assert ended.how != "reported" or ended.report["how"] != "end", (
@@ -152,6 +153,13 @@ def test_what_is_held_would_be_seen(kind: type[Sandbox], bait: Bait) -> None:
     )
     ended, _, _ = ran(kind, text, LONGEST_S)
     assert bytes(ended.report["stdout"]) == b"ESCAPED 1\n" and ended.report["how"] == "end"
+
+
+@pytest.mark.parametrize("kind", [Bubblewrap, Namespaces])
+def test_it_stands_though_its_caller_keeps_files_private(kind: type[Sandbox]) -> None:
+    os.umask(0o077)  # as a daemon does; put back after the test
+    ended, _, _ = ran(kind, "print('here')", LONGEST_S)
+    assert bytes(ended.report["stdout"]) == b"here\n" and ended.report["how"] == "end"
 
 
 def test_without_a_sandbox_the_bait_is_taken(bait: Bait) -> None:

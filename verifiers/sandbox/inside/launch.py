@@ -54,6 +54,7 @@ def launch(config: dict[str, Any]) -> None:
 
 def _furnish(config: dict[str, Any]) -> None:
     """A new root with the read-only parts of the old one, and nothing else of it."""
+    os.umask(0o022)  # another user will look into these folders, whatever the caller keeps private
     _mount(None, "/", None, _REC | _PRIVATE)
     _mount("tmpfs", "/tmp", "tmpfs", _NOSUID | _NODEV, "mode=0755")
     os.mkdir(f"/tmp{_OLD}")
