@@ -25,10 +25,8 @@ from types import FrameType
 KEEPER = "DORMOUSE_KEEPER"
 _FIRST_S, _LONGEST_S = 0.1, 60.0
 _LONGEST_READY_S = 2.0  # a daemon that had been ready; its clients wait 15 s, and its start takes some of it
-_STEADY_S, _STEADY_READY_S = (
-    30.0,
-    10.0,
-)  # a daemon that lived this long was well; the next wait is short again
+# A daemon that lived this long was well, and the next wait is short again.
+_STEADY_S, _STEADY_READY_S = 30.0, 10.0
 _HOPELESS = (0, 2)
 
 
