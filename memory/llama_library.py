@@ -22,7 +22,10 @@ _ERROR = 4  # of enum ggml_log_level
 _REASONS_KEPT = 8
 # On 2 cores with SmolLM2-135M, libgomp's own 300000 spins give 116 tokens/s on an idle machine and 2 to 6
 # on one whose cores are both busy; 1000 spins give 115 and 26; none give 41 and 62.
-_SPINS = "1000"
+# Each thread that computes has a team of its own, so there are soon more of them than cores. libgomp then spins
+# 100 times, whatever it was told, unless waiting is "active": one team more in the process halved the speed
+# (26 tokens/s for 54).
+_OPENMP = {"GOMP_SPINCOUNT": "1000", "OMP_WAIT_POLICY": "active"}
 _stderr_lock = threading.Lock()
 _told = threading.local()  # .reasons: what each thread was refused for
 _kept_alive: list[Any] = []  # the callback must outlive every call of the library
@@ -77,17 +80,18 @@ def _reasons() -> deque[str]:
 def _brief_spinning() -> Iterator[None]:
     """llama.cpp's threads spin only briefly where they wait for one another, then sleep.
 
-    OpenMP reads the variable only as the library loads; it is put back so that no child process inherits
-    it. What the user set stands.
+    OpenMP reads the variables only as the library loads; they are put back so that no child process inherits
+    them. What the user set stands.
     """
-    ours = not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys()
+    ours = not _OPENMP.keys() & os.environ.keys()
     if ours:
-        os.environ["GOMP_SPINCOUNT"] = _SPINS
+        os.environ.update(_OPENMP)
     try:
         yield
     finally:
         if ours:
-            del os.environ["GOMP_SPINCOUNT"]
+            for name in _OPENMP:
+                del os.environ[name]
 
 
 @contextmanager

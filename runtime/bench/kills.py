@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from ...sleep.records import NightReport, Progress
 
 _BEGUN = "begun"
+_IN_A_STAGE = 0.4  # of a daemon's life, once a night has come into its stages: they are short ones
 _CHATS = ("one", "two")
 _TALK = (
     "My dog is called Zorbal.",
@@ -49,7 +50,8 @@ _TALK = (
 @dataclass(frozen=True, slots=True)
 class KillPlan:
     """A daemon lives `longest_s` after it came back, at most; a chat rests `longest_rest_s` between turns, at
-    most. With `sleeps` somebody asks for a night again and again.
+    most. With `sleeps` somebody asks for a night again and again, and every second daemon lives until a night
+    has come into its stages, for `night_s` at most.
     """
 
     kills: int
@@ -57,6 +59,7 @@ class KillPlan:
     longest_s: float = 15.0
     longest_rest_s: float = 8.0
     sleeps: bool = True
+    night_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,7 @@ def bench_kills(spec: Spec, plan: KillPlan, say: Say) -> BenchReport:
             "killed": [float(len(after.kills))],
             "killed_while_answering": [float(sum(kill.answering > 0 for kill in after.kills))],
             "killed_in_a_night": [float(sum(bool(kill.stage) for kill in after.kills))],
+            "killed_in_a_stage": [float(sum(kill.stage not in ("", _BEGUN) for kill in after.kills))],
             "back_s": [kill.back_s for kill in after.kills],
             "turns": [float(sum(len(chat.said) for chat in after.chats))],
             "turns_cut_short": [float(sum(r.interrupted for chat in after.chats for r in chat.replies))],
@@ -126,6 +130,8 @@ def bench_kills(spec: Spec, plan: KillPlan, say: Say) -> BenchReport:
         }
     )
     least = {"killed": plan.kills, "chats_told": len(_CHATS), "last_night_ended": 1, "adapters_whole": 1}
+    if plan.sleeps:
+        least["killed_in_a_stage"] = plan.kills // 4
     targets = [Target(name, "at least", float(value), figures[name].mean) for name, value in least.items()]
     targets.append(Target("lost", "at most", 0.0, figures["lost"].mean))
     for fault in after.faults[:5]:
@@ -208,8 +214,12 @@ def _kill(
 ) -> list[DaemonKill]:
     rng, done = random.Random(plan.seed), list[DaemonKill]()
     for number in range(1, plan.kills + 1):
-        lives = rng.uniform(0.0, plan.longest_s)
+        began, lives = time.monotonic(), rng.uniform(0.0, plan.longest_s)
+        if plan.sleeps and number % 2 == 0:
+            _until_a_stage(sleeper, plan.night_s)
+            lives *= _IN_A_STAGE
         time.sleep(lives)
+        lives = time.monotonic() - began
         answering, stage = sum(chat.asking for chat in chats), sleeper.stage
         sleeper.stage = sleeper.stage and _BEGUN
         done.append(DaemonKill(number, lives, answering, stage, kept.kill()))
@@ -218,6 +228,13 @@ def _kill(
             f"{stage or 'no night'}; back in {done[-1].back_s:.1f} s"
         )
     return done
+
+
+def _until_a_stage(sleeper: _Sleeper, longest_s: float) -> None:
+    """Waits until the night that was asked for is told to be in a stage, or for as long as that."""
+    deadline = time.monotonic() + longest_s
+    while sleeper.stage in ("", _BEGUN) and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 class _Sleeper:

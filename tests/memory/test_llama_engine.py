@@ -233,6 +233,15 @@ def test_the_library_leaves_the_environment_as_it_was(gguf: Path) -> None:
     assert run(script + "assert os.environ['GOMP_SPINCOUNT'] == '5'", gguf, GOMP_SPINCOUNT="5").stderr == ""
 
 
+def test_its_threads_spin_briefly_and_as_long_beside_others(gguf: Path) -> None:
+    """Unless waiting is "active", libgomp spins a tenth of that once a process has more threads than cores."""
+    told = run("LlamaEngine(Path(sys.argv[1])).close()", gguf, OMP_DISPLAY_ENV="verbose").stderr
+    assert "GOMP_SPINCOUNT = '1000'" in told
+    assert "OMP_WAIT_POLICY = 'ACTIVE'" in told
+    own = run("LlamaEngine(Path(sys.argv[1])).close()", gguf, OMP_DISPLAY_ENV="verbose", GOMP_SPINCOUNT="5")
+    assert "GOMP_SPINCOUNT = '5'" in own.stderr and "OMP_WAIT_POLICY = 'PASSIVE'" in own.stderr
+
+
 # The end
 
 # What a thread still has to say as the process ends is waited for.
