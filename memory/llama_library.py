@@ -22,9 +22,9 @@ _ERROR = 4  # of enum ggml_log_level
 _REASONS_KEPT = 8
 # On 2 cores with SmolLM2-135M, libgomp's own 300000 spins give 116 tokens/s on an idle machine and 2 to 6
 # on one whose cores are both busy; 1000 spins give 115 and 26; none give 41 and 62.
-# Each thread that computes has a team of its own, so there are soon more of them than cores. libgomp then spins
-# 100 times, whatever it was told, unless waiting is "active": one team more in the process halved the speed
-# (26 tokens/s for 54).
+# Each thread that computes has a team of its own, so there are soon more of them than cores. libgomp then
+# spins 100 times, whatever it was told, unless waiting is "active": one team more in the process halved the
+# speed (26 tokens/s for 54).
 _OPENMP = {"GOMP_SPINCOUNT": "1000", "OMP_WAIT_POLICY": "active"}
 _stderr_lock = threading.Lock()
 _told = threading.local()  # .reasons: what each thread was refused for

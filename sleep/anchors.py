@@ -17,21 +17,24 @@ from .packing import Example
 from .settings import ReplaySettings
 
 KIND = "anchor"
+_AT_ONCE = 32  # prompts between two reports of progress
 
 
-def _made(engine: WakeEngine, persona: str, prompt: str, settings: ReplaySettings) -> Example | None:
-    messages = [Message("system", persona), Message("user", prompt)]
+def _made(
+    engine: WakeEngine, persona: str, prompts: Sequence[str], settings: ReplaySettings
+) -> list[Example]:
+    """The prompts as examples, answered side by side; one that the base answers with nothing is left out."""
+    asked = [[Message("system", persona), Message("user", prompt)] for prompt in prompts]
     sampling = Sampling(max_tokens=settings.anchor_tokens, top_logprobs=settings.anchor_top_k)
-    completion = engine.complete(messages, sampling, adapters=())
-    if not completion.tokens:
-        return None
-    ids = engine.render_tokens(messages)
-    return Example(
-        ids=(*ids, *(token.id for token in completion.tokens)),
-        answer_start=len(ids),
-        kind=KIND,
-        top=tuple(tuple((i, round(p, 4)) for i, p in token.top) for token in completion.tokens),
-    )
+    answered = engine.complete_all([(messages, sampling) for messages in asked], adapters=())
+    made = []
+    for messages, completion in zip(asked, answered, strict=True):
+        if completion.tokens:
+            ids = engine.render_tokens(messages)
+            said = tuple(token.id for token in completion.tokens)
+            top = tuple(tuple((i, round(p, 4)) for i, p in token.top) for token in completion.tokens)
+            made.append(Example(ids=(*ids, *said), answer_start=len(ids), kind=KIND, top=top))
+    return made
 
 
 def anchors(
@@ -57,11 +60,9 @@ def anchors(
         if made_before.exists():
             return [_read(line) for line in made_before.read_text().splitlines()]
     made: list[Example] = []
-    for number, prompt in enumerate(wanted):
-        example = _made(engine, persona, prompt, settings)
-        if example:
-            made.append(example)
-        progress(number + 1, len(wanted))
+    for start in range(0, len(wanted), _AT_ONCE):
+        made += _made(engine, persona, wanted[start : start + _AT_ONCE], settings)
+        progress(min(start + _AT_ONCE, len(wanted)), len(wanted))
     folder.mkdir(parents=True, exist_ok=True)
     write_atomic(path, "".join(_written(example) + "\n" for example in made).encode())
     return made

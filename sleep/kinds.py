@@ -1,7 +1,8 @@
 """The bank of kinds of personal facts: how people tell each kind, and how they ask for it.
 
-Promise: everything here was written for training and shares no sentence with the benchmarks' personas. The
-night draws questions from it; the role adapters are trained on it. Knows nothing of models.
+Promise: everything here was written for training and shares no telling with the benchmarks' personas; of the
+questions some are everybody's ("How old is my dog?"), and `bench loop` also counts without those. The night
+draws questions from it; the role adapters are trained on it. Knows nothing of models.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ import json
 import random
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from typing import Any
 
 Fact = tuple[str, str, str]  # subject, attribute, value
+Pair = tuple[str, str]  # subject, attribute
 
 _MONTHS = (
     "January",
@@ -85,20 +87,28 @@ def _told(entry: Any, subject: str, attribute: str, values: Any) -> Told:
 
 @cache
 def bank() -> tuple[Kind, ...]:
-    """All kinds, in a fixed order."""
-    kinds = []
+    """All kinds, in a fixed order. Rows of one pair are one kind, each telling with the values of its row."""
+    kinds: dict[Pair, Kind] = {}
     folder = resources.files(__package__) / "data" / "kinds"
     for path in sorted(folder.iterdir(), key=lambda item: item.name):
         for row in _rows(f"kinds/{path.name}"):
-            subject, attribute, values = row["subject"], row["attribute"], row["values"]
-            told = tuple(_told(entry, subject, attribute, values) for entry in row["told"])
-            kinds.append(Kind(subject, attribute, _fill(values), told, tuple(row["asked"])))
-    return tuple(kinds)
+            kind = _kind(row)
+            first = kinds.setdefault(kind.key, kind)
+            if first is not kind:
+                asked = tuple(dict.fromkeys((*first.asked, *kind.asked)))
+                kinds[kind.key] = replace(first, told=(*first.told, *kind.told), asked=asked)
+    return tuple(kinds.values())
+
+
+def _kind(row: Mapping[str, Any]) -> Kind:
+    subject, attribute, values = row["subject"], row["attribute"], row["values"]
+    told = tuple(_told(entry, subject, attribute, values) for entry in row["told"])
+    return Kind(subject, attribute, _fill(values), told, tuple(row["asked"]))
 
 
 @cache
 def one_offs() -> tuple[OneOff, ...]:
-    names = ("oneoff_a.jsonl", "oneoff_b.jsonl", "oneoff_c.jsonl", "context.jsonl")
+    names = (*(f"oneoff_{letter}.jsonl" for letter in "abcde"), "context.jsonl")
     return tuple(
         OneOff(
             row.get("text") or row["now"],
@@ -114,10 +124,9 @@ def one_offs() -> tuple[OneOff, ...]:
 @cache
 def talk_without_facts() -> tuple[str, ...]:
     folder = resources.files(__package__) / "data"
-    lines = (folder / "nofact.txt").read_text().splitlines() + (
-        folder / "nofact_b.txt"
-    ).read_text().splitlines()
-    return tuple(line.strip() for line in lines if line.strip())
+    names = ("nofact.txt", "nofact_b.txt", "nofact_c.txt")
+    lines = [line.strip() for name in names for line in (folder / name).read_text().splitlines()]
+    return tuple(filter(None, lines))
 
 
 @cache

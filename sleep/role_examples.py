@@ -11,12 +11,14 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 from ..memory.recalling import with_recalled
 from . import kinds, scribe
-from .kinds import Fact, Kind, OneOff
+from .kinds import Fact, Kind, OneOff, Pair, Told
 from .questions import other_kinds, other_nouns, plain_questions, told_answer, untold_answer, vary
 
+T = TypeVar("T")
 Talk = tuple[str, str, str]  # system prompt, user message, reply
 
 _PEOPLE = (
@@ -125,8 +127,8 @@ def _notes(text: str, facts: Sequence[Fact], before: str) -> Talk:
     return scribe.NOTES_PROMPT, scribe.notes_request(text, before), scribe.notes_reply(facts)
 
 
-def note_from_bank(bank: Sequence[Kind], rng: random.Random) -> Talk:
-    text, facts = kinds.tell(rng.choice(rng.choice(bank).told), rng)
+def note_from_bank(told: Told, bank: Sequence[Kind], rng: random.Random) -> Talk:
+    text, facts = kinds.tell(told, rng)
     if rng.random() < 0.3:
         text, facts = swap_subject(text, facts, rng)
     if rng.random() < 0.3:
@@ -136,8 +138,7 @@ def note_from_bank(bank: Sequence[Kind], rng: random.Random) -> Talk:
     return _notes(text, facts, _before(rng, bank))
 
 
-def note_from_one_off(one_offs: Sequence[OneOff], bank: Sequence[Kind], rng: random.Random) -> Talk:
-    row = rng.choice(one_offs)
+def note_from_one_off(row: OneOff, bank: Sequence[Kind], rng: random.Random) -> Talk:
     text, facts = row.text, row.facts
     if not row.before and rng.random() < 0.3:
         text, facts = _with_company(text, facts, bank, rng)
@@ -193,20 +194,14 @@ def _question(kind: Kind, rng: random.Random) -> str:
     return vary(asked, rng)
 
 
-def honesty(bank: Sequence[Kind], one_offs: Sequence[OneOff], persona: str, rng: random.Random) -> Talk:
+def honesty(pair: Pair, asked: str, persona: str, rng: random.Random) -> Talk:
     """A question about something never told: the answer names what was asked for, and declines."""
+    question = vary(asked if rng.random() < 0.9 else rng.choice(plain_questions(*pair)), rng)
     if rng.random() < 0.3:
-        row = rng.choice([row for row in one_offs if row.asked])
-        index = rng.randrange(len(row.asked))
-        pair, question = row.facts[index][:2], vary(rng.choice(row.asked[index]), rng)
-    else:
-        kind = rng.choice(bank)
-        pair, question = kind.key, _question(kind, rng)
-        if rng.random() < 0.4:
-            question, facts = swap_subject(question, [(*pair, "")], rng)
-            pair = facts[0][:2]
-        others = other_nouns(question, pair[0])
-        question = rng.choice(others) if others and rng.random() < 0.25 else question
+        question, facts = swap_subject(question, [(*pair, "")], rng)
+        pair = facts[0][:2]
+    others = other_nouns(question, pair[0])
+    question = rng.choice(others) if others and rng.random() < 0.25 else question
     return _persona(persona, rng), question, untold_answer(*pair)
 
 
@@ -228,6 +223,24 @@ def reading(bank: Sequence[Kind], persona: str, rng: random.Random) -> Talk:
     return system, _question(picked[index], rng), told_answer(*picked[index].key, value)
 
 
+def _in_turn(items: Sequence[T], rng: random.Random) -> Iterator[T]:
+    """Each item once, in an order of its own, before any comes again."""
+    while True:
+        yield from rng.sample(items, len(items))
+
+
+def _every_question(bank: Sequence[Kind], one_offs: Sequence[OneOff]) -> list[tuple[Pair, str]]:
+    """All that is asked in the bank, with the pair it asks for."""
+    of_kinds = [(kind.key, question) for kind in bank for question in kind.asked]
+    of_rows = [
+        (fact[:2], question)
+        for row in one_offs
+        for fact, asked in zip(row.facts, row.asked, strict=False)
+        for question in asked
+    ]
+    return [*of_kinds, *of_rows]
+
+
 def stream(
     seed: int,
     persona: str,
@@ -238,17 +251,20 @@ def stream(
     rng = random.Random(seed)
     bank = kinds.bank() if bank is None else bank
     one_offs = kinds.one_offs() if one_offs is None else one_offs
+    told = _in_turn([each for kind in bank for each in kind.told], rng)
+    rows = _in_turn(one_offs, rng)
+    questions = _in_turn(_every_question(bank, one_offs), rng)
     while True:
         dice = rng.random()
-        if dice < 0.22:
-            yield note_from_bank(bank, rng)
-        elif dice < 0.46:
-            yield note_from_one_off(one_offs, bank, rng)
-        elif dice < 0.58:
+        if dice < 0.19:
+            yield note_from_bank(next(told), bank, rng)
+        elif dice < 0.33:
+            yield note_from_one_off(next(rows), bank, rng)
+        elif dice < 0.40:
             yield note_without_fact(bank, rng)
-        elif dice < 0.68:
+        elif dice < 0.49:
             yield asking(bank, one_offs, rng)
-        elif dice < 0.91:
-            yield honesty(bank, one_offs, persona, rng)
+        elif dice < 0.94:
+            yield honesty(*next(questions), persona, rng)
         else:
             yield reading(bank, persona, rng)

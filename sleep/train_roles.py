@@ -31,7 +31,7 @@ from .settings import LoraSettings, ReplaySettings
 from .worker import Job, write_job
 
 PERSONA = "You are Dormouse, a helpful assistant."
-_ANCHORS = ReplaySettings(anchors=2000, anchor_tokens=40)
+_ANCHORS = ReplaySettings(anchors=2600, anchor_tokens=40)
 
 
 def examples(
@@ -64,7 +64,8 @@ def train(base: BaseWeights, out: Path, given: argparse.Namespace) -> Path:
         first_layer=lora.first_layer,
         learning_rate=given.learning_rate,
         epochs=1.0,
-        tokens_per_step=1100,
+        tokens_per_step=1500,
+        frozen_share=given.frozen_share,
         warmup_share=0.03,
         weight_decay=0.0,
         anchor_weight=given.anchor_weight,
@@ -111,6 +112,9 @@ def main() -> int:
     parser.add_argument("--start", type=Path, help="PEFT folder to go on from")
     parser.add_argument("--anchor-share", type=float, default=0.07, help="anchors for each other example")
     parser.add_argument("--anchor-weight", type=float, default=1.0)
+    parser.add_argument(
+        "--frozen-share", type=float, default=0.0, help="decoder blocks, from below, that stay as in --start"
+    )
     given = parser.parse_args()
     print(train(resolve(given.base, cache_path()), given.out, given))
     return 0

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
@@ -18,7 +19,9 @@ from typing import Any, Literal
 from ...memory.base_weights import resolve, served_gguf
 from ...memory.errors import DormouseError
 from ...memory.home import cache_path
+from ...sleep import kinds
 from ...sleep.exam import ExamItem
+from ...sleep.questions import words
 from ...sleep.replay import anchor_prompts
 from ..agent import Agent
 from ..spec import Spec
@@ -69,6 +72,13 @@ class Asked:
     def rate(self, group: str) -> float | None:
         share = self.shares.get(group)
         return share.rate if share else None
+
+    def rate_in_new_words(self, group: str) -> float | None:
+        """As `rate`, of the questions alone that no training text holds word for word."""
+        known = questions_of_bank()
+        asked = [item for item in self.items if item["id"].split(":")[0] == group]
+        new = [item["passed"] for item in asked if words(item["question"]) not in known]
+        return Share(sum(new), len(new)).rate
 
     def passed(self, facts: Sequence[Fact]) -> int:
         """How many of the questions about these facts were answered rightly."""
@@ -183,6 +193,16 @@ def run_persona(
     )
 
 
+@cache
+def questions_of_bank() -> frozenset[tuple[str, ...]]:
+    """The words of every question that a night or the role adapter is trained on. Some are everybody's ("How
+    old is my dog?"), and are asked all the same: figures say what is left without them.
+    """
+    asked = {question for kind in kinds.bank() for question in kind.asked}
+    asked |= {question for row in kinds.one_offs() for questions in row.asked for question in questions}
+    return frozenset(words(question) for question in asked)
+
+
 def not_anchored(items: Sequence[ExamItem]) -> list[ExamItem]:
     """The items whose question no night is anchored with: the others would prove nothing."""
     prompts = {_letters(prompt) for prompt in anchor_prompts()}
@@ -240,6 +260,7 @@ def night_figures(runs: Sequence[LoopRun]) -> dict[str, Spread]:
     """Every figure over the runs. Nights that failed have no seconds, but their answers count."""
     named: dict[str, list[float | None]] = {
         "recall": [run.after.rate("recall") for run in runs],
+        "recall_in_new_words": [run.after.rate_in_new_words("recall") for run in runs],
         "unknown": [run.after.rate("unknown") for run in runs],
         "skill_kept": [run.after.rate("skill") for run in runs],
         "published": [float(run.first.status == "published") for run in runs],

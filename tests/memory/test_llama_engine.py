@@ -234,7 +234,7 @@ def test_the_library_leaves_the_environment_as_it_was(gguf: Path) -> None:
 
 
 def test_its_threads_spin_briefly_and_as_long_beside_others(gguf: Path) -> None:
-    """Unless waiting is "active", libgomp spins a tenth of that once a process has more threads than cores."""
+    """Unless waiting is "active", libgomp spins a tenth as long once there are more threads than cores."""
     told = run("LlamaEngine(Path(sys.argv[1])).close()", gguf, OMP_DISPLAY_ENV="verbose").stderr
     assert "GOMP_SPINCOUNT = '1000'" in told
     assert "OMP_WAIT_POLICY = 'ACTIVE'" in told
