@@ -100,22 +100,22 @@ class ReplaySettings(_Settings):
 
     questions_per_memory: int = Field(default=28, ge=1, description="Phrasings trained for each new memory.")
     negatives_per_memory: float = Field(
-        default=30.0, ge=0, description="Questions about things never told, per memory."
+        default=40.0, ge=0, description="Questions about things never told, per memory."
     )
     neighbours_per_memory: int = Field(
-        default=18,
+        default=26,
         ge=0,
         description="Of those, how many ask for the same of others, or for other things of the same.",
     )
     neighbour_share: float = Field(
-        default=0.3, ge=0, le=1, description="Share of the further negatives that ask for neighbours again."
+        default=0.4, ge=0, le=1, description="Share of the further negatives that ask for neighbours again."
     )
     min_negatives: int = Field(default=240, ge=0, description="Questions about things never told, at least.")
     anchors: int = Field(
-        default=128, ge=0, description="General prompts with the base's own answer distribution."
+        default=224, ge=0, description="General prompts with the base's own answer distribution."
     )
     anchor_tokens: int = Field(
-        default=32, ge=4, description="Tokens of the base's answer kept with each anchor."
+        default=16, ge=4, description="Tokens of the base's answer kept with each anchor."
     )
     anchor_top_k: int = Field(
         default=16, ge=1, le=128, description="Alternatives kept for each anchored token."
