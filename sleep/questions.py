@@ -34,9 +34,9 @@ _PLAIN = (
     "Do you remember {whose} {attribute}?",
 )
 _AGREE = 2  # questions that must be taken for the same thing before it counts as a name
-_OF_EACH_NAME = 3  # plain questions by each name that the model itself gave
-_OF_EACH_SYNONYM = 2
-_MOST_BY_NAME = 9
+_OF_EACH_NAME = 4  # plain questions by each name that the model itself gave
+_OF_EACH_SYNONYM = 4
+_MOST_BY_NAME = 12
 _PLAIN_FIRST = 4  # plain questions by its own name, before any other
 _OPENINGS = (
     "Hey, ",

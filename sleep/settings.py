@@ -98,7 +98,7 @@ class TrainingSettings(_Settings):
 class ReplaySettings(_Settings):
     """What is trained beside the new memories, so that the rest is kept."""
 
-    questions_per_memory: int = Field(default=28, ge=1, description="Phrasings trained for each new memory.")
+    questions_per_memory: int = Field(default=34, ge=1, description="Phrasings trained for each new memory.")
     negatives_per_memory: float = Field(
         default=40.0, ge=0, description="Questions about things never told, per memory."
     )
