@@ -60,6 +60,47 @@ _OF_PEOPLE = (
 )
 _OF_ANIMALS = ("name", "age", "breed", "colour", "vet", "favourite food", "birthday")
 _OF_THINGS = ("name", "colour", "make", "age", "year")
+_ASKED_FIRST = (
+    "mother",
+    "father",
+    "sister",
+    "brother",
+    "son",
+    "daughter",
+    "wife",
+    "husband",
+    "dog",
+    "cat",
+    "best friend",
+    "boss",
+    "neighbour",
+)
+"""Whom people ask about first: of those none is left to chance."""
+_AKIN = (
+    (
+        "home city",
+        "hometown",
+        "birthplace",
+        "street",
+        "neighbourhood",
+        "previous city",
+        "school",
+        "university",
+    ),
+    (
+        "home city",
+        "hometown",
+        "next trip destination",
+        "dream destination",
+        "football club",
+        "favourite cafe",
+    ),
+    ("job", "employer", "previous job", "first job", "side job", "degree subject", "university"),
+    ("hobby", "sport", "instrument", "craft", "collection", "football club"),
+    ("birthday", "age", "wedding anniversary", "star sign", "lucky number", "number of children"),
+    ("allergy", "intolerance", "illness", "medication", "diet", "hated food"),
+)
+"""What one may ask of the user where another of the group was told."""
 _FAVOURITES = [
     "food",
     "colour",
@@ -99,6 +140,7 @@ def _like(memory: Memory) -> list[tuple[str, str]]:
             for kind in kinds.bank()
             if kind.subject == "user" and words & set(kind.attribute.split())
         ]
+        akin += [("user", other) for group in _AKIN if attribute in group for other in group]
         if "favourite" in words:
             akin += [("user", f"favourite {thing}") for thing in _FAVOURITES]
         same_of_others = [(other, attribute) for other in subjects] if attribute in _OF_PEOPLE else []
@@ -119,9 +161,15 @@ def neighbours(
         of_same = [pair for pair in free if pair[1] != memory.attribute]
         rng.shuffle(of_others)
         rng.shuffle(of_same)
+        of_others.sort(key=lambda pair: not asked_first(pair))
         half = max(per_memory // 2, per_memory - len(of_same))
         found.update(dict.fromkeys([*of_others[:half], *of_same[: per_memory - min(half, len(of_others))]]))
     return list(found)
+
+
+def asked_first(pair: tuple[str, str]) -> bool:
+    """Whether it is about somebody whom people ask about first."""
+    return pair[0] in _ASKED_FIRST
 
 
 def ask_about(pair: tuple[str, str]) -> tuple[str, ...]:

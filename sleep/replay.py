@@ -20,7 +20,7 @@ from ..memory.records import Asked, Memory
 from . import kinds
 from .buffer import Row, draw
 from .contrast import contrasted
-from .neighbours import ask_about, neighbours
+from .neighbours import ask_about, asked_first, neighbours
 from .packing import DARK, OLD, STORED, Example
 from .questions import (
     Ways,
@@ -166,7 +166,8 @@ def _unknown(
     examined = [("neighbour", pair) for pair in near[:split]]
     examined += [("unknown", pair) for pair in far[: held_back - split]]
     probes = [Probe(rng.choice(ask_about(pair)), kind) for kind, pair in examined]
-    close, distant = near[split:], far[held_back - split :]
+    close = sorted(near[split:], key=lambda pair: not asked_first(pair))  # these are asked about again first
+    distant = far[held_back - split :]
     for_old = min(replay.old_negatives, round(replay.negatives_per_memory * len(old)))
     wanted = max(replay.min_negatives, round(replay.negatives_per_memory * len(new)) + for_old)
     chosen, near_by, further = [*close], cycle(close), cycle(distant)
