@@ -16,7 +16,8 @@ from itertools import zip_longest
 
 from ..memory.records import Asked, Memory
 from . import kinds
-from .synonyms import Pair, also_called
+from .kinds import Pair
+from .synonyms import also_called
 
 _PLURAL = re.compile(r"[^sui]s$")  # shoes, not tennis, address or bus
 _NOT_TOLD = "something I don't know. You haven't told me that."

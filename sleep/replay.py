@@ -20,6 +20,7 @@ from ..memory.records import Asked, Memory
 from . import kinds
 from .buffer import Row, draw
 from .contrast import contrasted
+from .kinds import Pair
 from .neighbours import ask_about, asked_first, neighbours
 from .packing import DARK, OLD, STORED, Example
 from .questions import (
@@ -33,7 +34,6 @@ from .questions import (
     words,
 )
 from .settings import ExamSettings, ReplaySettings
-from .synonyms import Pair
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from itertools import product
 
-Pair = tuple[str, str]  # subject, attribute
+from .kinds import Pair
 
 _SUBJECTS: dict[str, tuple[str, ...]] = {
     "baby": ("child",),
