@@ -212,15 +212,10 @@ def _gib(size: int) -> str:
 
 def _engine_facts() -> tuple[tuple[str, ...], tuple[str, ...]]:
     """(processor features llama.cpp was built for and found, devices it may compute on)."""
-    from .llama_library import llama
+    from .llama_library import features, llama
 
-    library = llama()
-    said = library.llama_print_system_info().decode(errors="replace")
-    features = tuple(
-        part.split("=")[0].split(":")[-1].strip() for part in said.split("|") if part.strip().endswith("= 1")
-    )
-    devices = ("CPU", "GPU") if library.llama_supports_gpu_offload() else ("CPU",)
-    return features, devices
+    devices = ("CPU", "GPU") if llama().llama_supports_gpu_offload() else ("CPU",)
+    return features(), devices
 
 
 def _training_device() -> str:

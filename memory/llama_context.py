@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import BaseWeightsError, EngineClosed, EngineError
-from .llama_library import forget_reasons, last_reason, llama
+from .llama_library import forget_reasons, last_reason, llama, model_params
 
 BATCH_TOKENS = 512
 STEP_TOKENS = 128  # of a prompt, between two looks at whether it was cancelled
@@ -274,10 +274,8 @@ def _load(gguf: Path) -> Any:
     library = llama()
     if not gguf.is_file():
         raise BaseWeightsError(gguf, "there is no such file")
-    params = library.llama_model_default_params()
-    params.n_gpu_layers = 0
     forget_reasons()
-    model = library.llama_model_load_from_file(os.fsencode(gguf), params)
+    model = library.llama_model_load_from_file(os.fsencode(gguf), model_params())
     if not model:
         raise BaseWeightsError(gguf, last_reason("llama.cpp cannot load it"))
     return model

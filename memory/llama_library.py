@@ -118,6 +118,25 @@ def captured_stderr() -> Iterator[list[str]]:
             lines += heard.read().decode("utf-8", errors="replace").splitlines()
 
 
+def features() -> tuple[str, ...]:
+    """The processor's features that llama.cpp was built for and found, by its own names."""
+    said = llama().llama_print_system_info().decode(errors="replace").split("|")
+    found = [part.split("=")[0].split(":")[-1] for part in said if part.strip().endswith("= 1")]
+    return tuple(name.strip() for name in found)
+
+
+def model_params() -> Any:
+    """How a model's file is loaded: into memory, for the processor.
+
+    Where there is AMX, weights are left as the file has them: llama.cpp packs quantised ones anew for it, and
+    its product of those ends the process (ggml-org/llama.cpp#20824).
+    """
+    params = llama().llama_model_default_params()
+    params.n_gpu_layers = 0
+    params.use_extra_bufts = "AMX_INT8" not in features()
+    return params
+
+
 def physical_cores() -> int:
     """Physical cores this process may run on, at least 1."""
     import psutil

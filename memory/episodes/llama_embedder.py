@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import BadEmbedder, BadInput, EngineClosed, EngineError
-from ..llama_library import forget_reasons, last_reason, llama
+from ..llama_library import forget_reasons, last_reason, llama, model_params
 from ..llama_vocabulary import Vocabulary
 from .embedder import Embedder, Vectors
 
@@ -33,9 +33,7 @@ class LlamaEmbedder(Embedder):
         self._lock = threading.Lock()
         self._closed = False
         forget_reasons()
-        params = library.llama_model_default_params()
-        params.n_gpu_layers = 0
-        self._model: Any = library.llama_model_load_from_file(str(gguf).encode(), params)
+        self._model: Any = library.llama_model_load_from_file(str(gguf).encode(), model_params())
         if not self._model:
             raise BadEmbedder(gguf, f"llama.cpp cannot load it ({last_reason('it gave no reason')})")
         self.dimensions = int(library.llama_model_n_embd(self._model))
