@@ -25,6 +25,15 @@ SIGNS = {
 }
 
 
+class _StateTab(Tab):
+    """Its underline is drawn again once its width is known: Textual does so when it is relabelled, at times
+    before the new label is laid out, and the line then stays too short.
+    """
+
+    def on_resize(self) -> None:
+        self.post_message(self.Relabelled(self))
+
+
 class Finder(Vertical):
     """Which memories are listed."""
 
@@ -36,7 +45,7 @@ class Finder(Vertical):
     """
 
     def compose(self) -> ComposeResult:
-        yield Tabs(*(Tab(state, id=state) for state in STATES))
+        yield Tabs(*(_StateTab(state, id=state) for state in STATES))
         yield Input(placeholder="/ searches in what was learnt", compact=True)
 
     @property
