@@ -13,6 +13,44 @@ from ..memory.records import Memory
 from . import kinds
 from .questions import asked_for, may_mean_the_same, plain_questions
 
+_FURTHER_PEOPLE = [
+    "stepmother",
+    "stepfather",
+    "stepson",
+    "stepdaughter",
+    "mother-in-law",
+    "father-in-law",
+    "sister-in-law",
+    "brother-in-law",
+    "godson",
+    "goddaughter",
+    "godmother",
+    "great-aunt",
+    "twin",
+    "ex-wife",
+    "ex-husband",
+    "friend",
+    "pen friend",
+    "classmate",
+    "teammate",
+    "coach",
+    "tutor",
+    "trainer",
+    "mentor",
+    "assistant",
+    "apprentice",
+    "lawyer",
+    "accountant",
+    "therapist",
+    "physiotherapist",
+    "optician",
+    "hairdresser",
+    "plumber",
+    "gardener",
+    "babysitter",
+    "cleaner",
+    "lodger",
+]
 _PEOPLE = [
     "mother",
     "father",
@@ -43,6 +81,7 @@ _PEOPLE = [
     "landlord",
     "colleague",
     "best friend",
+    *_FURTHER_PEOPLE,
 ]
 _ANIMALS = ["dog", "cat", "rabbit", "horse", "parrot", "goldfish", "tortoise", "hamster"]
 _THINGS = ["car", "bike", "boat", "guitar", "phone", "laptop", "house", "garden", "camera"]

@@ -142,6 +142,26 @@ def _memory_exchanges(
     ]
 
 
+def _near(
+    new: Sequence[Memory],
+    old: Sequence[Memory],
+    taken: Sequence[Pair],
+    replay: ReplaySettings,
+    seed: int,
+    rng: random.Random,
+) -> list[Pair]:
+    """The neighbours of what was told: more of each where new memories are few, for an adapter learns to decline
+    from many; of earlier memories only of so many that the night's cost stays bounded.
+    """
+    beside = min(len(old), replay.old_negatives // max(1, replay.neighbours_per_memory))
+    chosen_old = [*old] if beside == len(old) else _rng(seed, "beside").sample([*old], beside)
+    for_new = replay.negatives_per_memory * len(new)
+    more = max(1.0, replay.min_negatives / for_new) if for_new else 1.0
+    near = neighbours(new, taken, round(more * replay.neighbours_per_memory), rng)
+    near_old = neighbours(chosen_old, taken, replay.neighbours_per_memory, rng)
+    return [*dict.fromkeys([*near, *near_old])]
+
+
 def _unknown(
     new: Sequence[Memory],
     old: Sequence[Memory],
@@ -152,16 +172,15 @@ def _unknown(
 ) -> tuple[list[Exchange], list[Probe]]:
     """Questions about things never told: for each memory its neighbours, and as many again of anything else.
 
-    Of earlier memories only so many are asked beside that the night's cost stays bounded. Half of those kept
-    back for the exam are neighbours too; the pairs they ask for are not trained as negatives.
+    Half of those kept back for the exam are neighbours too, though not those whom people ask about first; the
+    pairs they ask for are not trained as negatives.
     """
     rng = _rng(seed, "unknown")
-    beside = min(len(old), replay.old_negatives // max(1, replay.neighbours_per_memory))
-    chosen_old = [*old] if beside == len(old) else _rng(seed, "beside").sample([*old], beside)
-    near = neighbours([*new, *chosen_old], taken, replay.neighbours_per_memory, rng)
+    near = _near(new, old, taken, replay, seed, rng)
     far = [kind.key for kind in other_kinds(taken) if kind.key not in near]
     rng.shuffle(near)
     rng.shuffle(far)
+    near.sort(key=asked_first)
     split = min(held_back // 2, len(near) // 2)
     examined = [("neighbour", pair) for pair in near[:split]]
     examined += [("unknown", pair) for pair in far[: held_back - split]]
@@ -202,7 +221,7 @@ def training_set(
     for memory in new:
         rng = _rng(seed, "new", memory.id)
         ways = _ways(memory, exam.questions_per_memory, pairs)
-        asked = _drawn(ways.train, replay.questions_per_memory, rng)
+        asked = _drawn(ways.train, max(replay.questions_per_memory, replay.min_questions // len(new)), rng)
         exchanges += _memory_exchanges(memory, asked, "new", names, rng)
         probes += [Probe(q, "new", memory.value, memory.id) for q in ways.exam]
         taken.update(ways.names)

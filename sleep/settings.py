@@ -99,6 +99,9 @@ class ReplaySettings(_Settings):
     """What is trained beside the new memories, so that the rest is kept."""
 
     questions_per_memory: int = Field(default=34, ge=1, description="Phrasings trained for each new memory.")
+    min_questions: int = Field(
+        default=240, ge=0, description="Phrasings trained for all new memories together, at least."
+    )
     negatives_per_memory: float = Field(
         default=40.0, ge=0, description="Questions about things never told, per memory."
     )
@@ -110,7 +113,7 @@ class ReplaySettings(_Settings):
     neighbour_share: float = Field(
         default=0.4, ge=0, le=1, description="Share of the further negatives that ask for neighbours again."
     )
-    min_negatives: int = Field(default=240, ge=0, description="Questions about things never told, at least.")
+    min_negatives: int = Field(default=480, ge=0, description="Questions about things never told, at least.")
     anchors: int = Field(
         default=224, ge=0, description="General prompts with the base's own answer distribution."
     )
@@ -252,6 +255,9 @@ class NapReplaySettings(ReplaySettings):
     """As in a night, and less of it: a nap is to be brief."""
 
     questions_per_memory: int = Field(default=10, ge=1, description="Phrasings trained for each new memory.")
+    min_questions: int = Field(
+        default=0, ge=0, description="Phrasings trained for all new memories together, at least."
+    )
     negatives_per_memory: float = Field(
         default=14.0, ge=0, description="Questions about things never told, per memory."
     )

@@ -52,6 +52,7 @@ SETTINGS = SleepSettings.model_validate(
         "training": {"threads": 1, "nice": 0, "epochs": 1, "tokens_per_step": 300},
         "replay": {
             "questions_per_memory": 3,
+            "min_questions": 0,
             "questions_per_old_memory": 2,
             "negatives_per_memory": 1,
             "neighbours_per_memory": 1,

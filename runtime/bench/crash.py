@@ -102,6 +102,7 @@ def small_night(spec: Spec) -> Spec:
                 training=TrainingSettings(epochs=2),
                 replay=ReplaySettings(
                     questions_per_memory=8,
+                    min_questions=0,
                     negatives_per_memory=4,
                     min_negatives=24,
                     anchors=8,

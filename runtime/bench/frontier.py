@@ -35,7 +35,8 @@ KNOBS: Mapping[str, tuple[str, tuple[float, ...]]] = {
     "alpha": ("training.alpha", (0, 0.3, 1, 3)),
     "beta": ("training.beta", (0, 0.5, 1, 2)),
 }
-"""What is changed, under `sleep`, and to what. Without negatives, `min_negatives` falls to as many."""
+"""What is changed, under `sleep`, and to what: without negatives there is no least number of them either, and
+never one of phrasings."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,8 @@ def changed(spec: Spec, knob: str, value: float) -> Spec:
     updates: dict[str, Any] = {name: value}
     if knob == "negatives" and value == 0:
         updates |= {"min_negatives": 0, "neighbours_per_memory": 0}
+    if knob == "phrasings":
+        updates["min_questions"] = 0
     if knob == "rank":
         updates["alpha"] = 2.0 * value  # the scale alpha / rank stays
     sleep_settings = spec.sleep.model_dump()

@@ -189,8 +189,9 @@ def test_each_knob_changes_its_own_setting(knob: str) -> None:
             for n in settings
             if settings[n] != changed[r][n]
         }
-        allowed = {path, "lora.alpha", "replay.min_negatives", "replay.neighbours_per_memory"}
-        assert different <= (allowed if knob in ("rank", "negatives") else {path})
+        floors = {"replay.min_questions", "replay.min_negatives", "replay.neighbours_per_memory"}
+        allowed = {path, "lora.alpha", *floors}
+        assert different <= (allowed if knob in ("rank", "negatives", "phrasings") else {path})
 
 
 def test_points_are_two_nights_each_and_are_plotted_by_knob() -> None:

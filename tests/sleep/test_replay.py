@@ -33,7 +33,12 @@ from dormouse.sleep.settings import ExamSettings, ReplaySettings
 from dormouse.verifiers.abstention import abstained
 
 SMALL = ReplaySettings(
-    questions_per_memory=20, negatives_per_memory=6, neighbours_per_memory=6, min_negatives=30, old_memories=8
+    questions_per_memory=20,
+    min_questions=0,
+    negatives_per_memory=6,
+    neighbours_per_memory=6,
+    min_negatives=30,
+    old_memories=8,
 )
 EXAM = ExamSettings(questions_per_memory=2, unknown_questions=8, old_memories=3)
 TOLD = [
@@ -198,6 +203,27 @@ def test_more_memories_bring_more_negatives() -> None:
 
     assert declined(TOLD[:1]) == 30
     assert declined(TOLD) == 36
+
+
+def test_of_a_few_memories_each_is_asked_for_more_often_and_has_more_neighbours() -> None:
+    def of_each(new: list[Memory], questions: int, negatives: int) -> tuple[int, int]:
+        floors = {"min_questions": questions, "min_negatives": negatives}
+        made = a_set(new, [], replay=SMALL.model_copy(update=floors))
+        declined = {(e.subject, e.attribute) for e in made.exchanges if e.kind == "unknown"}
+        near = {*neighbours(TOLD[:1], [("dog", "name")], 999, random.Random(0))}
+        return sum(e.memory == TOLD[0].id for e in made.exchanges), len(declined & near)
+
+    assert of_each(TOLD[:1], 90, 60) == (90, 17)  # all but four that the exam asks for
+    assert of_each(TOLD[:1], 0, 0) == (20, 3)  # six, of which the exam asks for three
+    assert of_each(TOLD, 90, 0)[0] == 20
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whom_people_ask_about_first_is_trained_and_not_kept_for_the_exam(seed: int) -> None:
+    sister = a_memory("sister", "name", "Annika")
+    made = a_set([sister], [], seed, SMALL.model_copy(update={"min_negatives": 200}))
+    declined = {e.subject for e in made.exchanges if e.kind == "unknown" and e.attribute == "name"}
+    assert {"mother", "father", "brother", "wife", "husband", "dog", "cat", "boss"} <= declined
 
 
 def test_a_life_that_fills_the_bank_still_makes_a_set() -> None:
