@@ -150,8 +150,8 @@ def _near(
     seed: int,
     rng: random.Random,
 ) -> list[Pair]:
-    """The neighbours of what was told: more of each where new memories are few, for an adapter learns to decline
-    from many; of earlier memories only of so many that the night's cost stays bounded.
+    """The neighbours of what was told: more of each where new memories are few, for declining is learnt from
+    many questions; of earlier memories only of so many that the night's cost stays bounded.
     """
     beside = min(len(old), replay.old_negatives // max(1, replay.neighbours_per_memory))
     chosen_old = [*old] if beside == len(old) else _rng(seed, "beside").sample([*old], beside)
