@@ -60,6 +60,11 @@ class FusingEngine(ForwardingEngine):
         return self._find_base if isinstance(self._find_base, Path) else self._find_base()
 
     @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._closed
+
+    @property
     def fused(self) -> Fused | None:
         """The copy in use."""
         return self._fused

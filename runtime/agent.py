@@ -44,8 +44,8 @@ class Agent(Listening, Unlearning, Browsing):
     Where a daemon owns the home this is the daemon's agent, called through its door; `attach` False, or an
     engine of one's own, refuses that. Where none does, no other process may open the home meanwhile.
 
-    `spec` defaults to all defaults, `home` to DORMOUSE_HOME or the platform's data folder. `engine` and
-    `base` replace the wake engine and base weights the spec names; `meter` is told how a download goes. The
+    `spec` defaults to all defaults, `home` to DORMOUSE_HOME or the platform's data folder. `engine` (or what
+    opens one) and `base` replace those the spec names; `meter` is told how a download goes. The
     engine is opened by the first turn. Safe to use from several threads: turns are taken one after the
     other.
     """
@@ -65,7 +65,7 @@ class Agent(Listening, Unlearning, Browsing):
         spec: Spec | None = None,
         *,
         home: str | Path | None = None,
-        engine: WakeEngine | None = None,
+        engine: WakeEngine | Callable[[], WakeEngine] | None = None,
         base: BaseWeights | None = None,
         meter: Meter | None = None,
         command: str = "a program using the dormouse library",

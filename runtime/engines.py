@@ -70,6 +70,13 @@ class SharedBase:
         self._users.add(user)
         return user
 
+    def unload(self) -> None:
+        """Give the engine's memory back, unless one of the users has theirs open; the next opens it again."""
+        with self._lock:
+            if self._engine is not None and all(user.closed for user in list(self._users)):
+                self._engine.close()
+                self._engine = None
+
     def close(self) -> None:
         """Close the base's engine. Safe to call twice."""
         with self._lock:

@@ -21,6 +21,7 @@ from ..memory.errors import BadInput
 from ..memory.home import cache_path, default_home
 from .agent import Agent
 from .doors.at_home import daemon_at
+from .doors.attached import AttachedAgent
 from .engines import SharedBase, served
 from .errors import AgentClosed
 from .scoped_engine import ScopedEngine
@@ -29,16 +30,19 @@ from .spec import Spec
 if TYPE_CHECKING:
     from ..memory.episodes.embedder import Embedder
 
+OWNER = "owner"
+"""The user whose scope is the home itself, which the command line reads and writes too."""
+
 USERS = "users"
 
 
 class Scopes:
     """The agents of one home: the owner's over the home itself, each other user's over `<home>/users/<name>`.
 
-    `owner` is the name that stands for the home itself; where a daemon owns that, the owner's agent is the
-    daemon's. At most `max_open` agents stay open, and
-    `max_fused` of them have what their nights made served from a copy of the base. `engine`, `base` and
-    `embedder` replace what the spec names. Raises HomeLocked and the like at once.
+    `owner` is the name that stands for the home itself. Where a daemon owns that, every agent is the
+    daemon's, called through its door; `attach` False, or an engine of one's own, refuses that. At most
+    `max_open` agents stay open, and `max_fused` of them have what their nights made served from a copy of the
+    base. `engine`, `base` and `embedder` replace what the spec names. Raises HomeLocked and the like at once.
     """
 
     def __init__(
@@ -53,12 +57,14 @@ class Scopes:
         engine: WakeEngine | None = None,
         base: BaseWeights | None = None,
         embedder: Embedder | None = None,
+        attach: bool = True,
     ) -> None:
         self._given_embedder = embedder
         self.spec, self.path = spec, (home or default_home()).expanduser().absolute()
         self._owner, self._command = owner, command
         self._max_open, self._max_fused = max_open, max_fused
         self._given_engine, self._given_base = engine, base
+        self._attach = attach
         self._agents: OrderedDict[str, Agent] = OrderedDict()
         self._used: dict[str, int] = {}
         self._lock = threading.RLock()
@@ -68,7 +74,7 @@ class Scopes:
         self._agents[owner] = self._owners_agent()
         self._used[owner] = 1
         try:
-            self._agents[owner].memories()
+            self.owner.memories()
         except BaseException:
             self.close()
             raise
@@ -81,7 +87,7 @@ class Scopes:
                 raise AgentClosed
             agent = self._agents.get(user)
             if agent is None:
-                agent = self._agents[user] = self._new_agent(self.home_of(user))
+                agent = self._agents[user] = self._new_agent(user)
             self._agents.move_to_end(user)
             self._used[user] = self._used.get(user, 0) + 1
         try:
@@ -93,6 +99,28 @@ class Scopes:
                     idle
                 ) in self._idle_ones():  # under the lock: their homes are free before they are asked for
                     idle.close()
+
+    @property
+    def owner(self) -> Agent:
+        """The owner's agent."""
+        return self._agents[self._owner]
+
+    @property
+    def last_turn(self) -> float | None:
+        """When the last turn of any agent that is open was, by its clock; None without one."""
+        return max((said for agent in self._open() if (said := agent.last_turn) is not None), default=None)
+
+    @property
+    def in_use(self) -> bool:
+        """Whether any engine is in memory."""
+        return any(agent.space.engine_open for agent in self._open())
+
+    def unload(self) -> bool:
+        """Give the engines' memory back until the next turn or night. Whether there was any to give back."""
+        given = [agent.unload() for agent in self._open()]
+        if "_shared" in self.__dict__:
+            self._shared.unload()
+        return any(given)
 
     def home_of(self, user: str) -> Path:
         """Where a user's memories are. BadInput for a name that would leave the users' folder."""
@@ -160,14 +188,32 @@ class Scopes:
         self.close()
 
     def _owners_agent(self) -> Agent:
-        """The daemon's, where one is at home. The other users' homes are no daemon's."""
-        if self._given_engine is None and daemon_at(self.path, self._command):
+        if self._attach and self._given_engine is None and daemon_at(self.path, self._command):
             return Agent(self.spec, home=self.path, command=self._command)
-        return self._new_agent(self.path)
+        return Agent(
+            self.spec,
+            home=self.path,
+            engine=self._scoped,
+            base=self._given_base,
+            command=self._command,
+            attach=self._attach,
+        )
 
-    def _new_agent(self, home: Path) -> Agent:
-        engine = self._shared.scoped() if self._given_engine is None else ScopedEngine(self.engine)
-        return Agent(self.spec, home=home, engine=engine, base=self.base, command=self._command)
+    def _new_agent(self, user: str) -> Agent:
+        """Another user's: the daemon's, where the owner's is."""
+        home = self.home_of(user)
+        if isinstance(self.owner, AttachedAgent):
+            return AttachedAgent(self.spec, home=self.path, command=self._command, user=user, scope=home)
+        agent = Agent(self.spec, home=home, engine=self._scoped, base=self.base, command=self._command)
+        agent.ticking = self.owner.ticking
+        return agent
+
+    def _scoped(self) -> WakeEngine:
+        return self._shared.scoped() if self._given_engine is None else ScopedEngine(self.engine)
+
+    def _open(self) -> list[Agent]:
+        with self._lock:
+            return list(self._agents.values())
 
     def _idle_ones(self) -> list[Agent]:
         """Agents to close, the longest unused first, so that no more than `max_open` stay open."""

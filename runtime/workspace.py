@@ -7,7 +7,7 @@ imported here. Knows nothing of turns or nights.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 class Workspace:
     """One home, open. With `read_only` nothing is written or locked, so it works beside the home's owner.
 
-    `engine` and `base` replace what the spec names; `meter` is told of downloads and copies. Raises
-    HomeLocked, HomeNotWritable, JournalError and the like at once; what the engine needs is looked for when
-    `engine` is first asked for.
+    `engine` (or what opens one) and `base` replace what the spec names; `meter` is told of downloads and
+    copies. Raises HomeLocked, HomeNotWritable, JournalError and the like at once; what the engine needs is
+    looked for when `engine` is first asked for.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Workspace:
         *,
         command: str,
         read_only: bool = False,
-        engine: WakeEngine | None = None,
+        engine: WakeEngine | Callable[[], WakeEngine] | None = None,
         base: BaseWeights | None = None,
         meter: Meter | None = None,
     ) -> None:
@@ -132,7 +132,7 @@ class Workspace:
 
     @cached_property
     def _engine(self) -> WakeEngine:
-        engine = self._given_engine or self._open_engine()
+        engine = self._open_engine()
         try:
             self.mount_head(engine)
         except BaseException:
@@ -177,7 +177,7 @@ class Workspace:
         An engine that was given is its giver's, and stays.
         """
         with self._opening:
-            if self._given_engine is not None or not self.engine_open:
+            if isinstance(self._given_engine, WakeEngine) or not self.engine_open:
                 return False
             self._close_engine()
             return True
@@ -188,6 +188,9 @@ class Workspace:
             engine.close()
 
     def _open_engine(self) -> WakeEngine:
+        given = self._given_engine
+        if given is not None:
+            return given if isinstance(given, WakeEngine) else given()
         return fusing_engine(self.base, self.spec.model, self._meter)
 
     def mount_head(self, engine: WakeEngine) -> None:

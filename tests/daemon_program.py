@@ -9,18 +9,18 @@ from pathlib import Path
 
 from scripted_engine import BASE, ScriptedEngine
 
-from dormouse.runtime.agent import Agent
 from dormouse.runtime.daemon.daemon import COMMAND, Daemon
+from dormouse.runtime.scopes import OWNER, Scopes
 from dormouse.runtime.spec import Spec
 
 
-def agent(spec: Spec, home: Path) -> Agent:
+def scopes(spec: Spec, home: Path) -> Scopes:
     engine = ScriptedEngine(before_token=lambda said: time.sleep(0.005))
-    return Agent(spec, home=home, engine=engine, base=BASE, attach=False, command=COMMAND)
+    return Scopes(spec, home, owner=OWNER, engine=engine, base=BASE, attach=False, command=COMMAND)
 
 
 def main(home: str) -> None:
-    daemon = Daemon(Spec(), Path(home), make_agent=agent)
+    daemon = Daemon(Spec(), Path(home), make_scopes=scopes)
     signal.signal(signal.SIGTERM, lambda number, frame: daemon.stop())
     daemon.run()
 

@@ -15,10 +15,9 @@ from scripted_engine import BASE, ScriptedEngine
 
 from dormouse.memory.engine import WakeEngine
 from dormouse.memory.episodes.embedder import Embedder
-from dormouse.runtime.scopes import Scopes
+from dormouse.runtime.scopes import OWNER, Scopes
 from dormouse.runtime.server.app import make_app
 from dormouse.runtime.server.settings import ServeSettings
-from dormouse.runtime.server.tokens import OWNER
 from dormouse.runtime.spec import Spec
 
 

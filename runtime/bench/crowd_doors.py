@@ -23,7 +23,8 @@ from ..agent import Agent
 from ..daemon.service import Service
 from ..doors.attached import AttachedAgent
 from ..errors import BenchFailed
-from ..server.tokens import OWNER, Tokens
+from ..scopes import OWNER
+from ..server.tokens import Tokens
 from ..spec import Spec
 from .commands import Commands, dormouse_commands
 from .crowd import Ask, Client, crowded, figures, rows

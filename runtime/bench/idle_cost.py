@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 import psutil
 
-from ..daemon.daemon import Daemon, MakeAgent, own_agent
+from ..daemon.daemon import Daemon, MakeScopes, own_scopes
 from ..daemon.service import Service
 from ..doors.attached import AttachedAgent
 from ..errors import BenchFailed
@@ -98,12 +98,12 @@ def at_rest(service: Service, seconds: float, say: Say) -> Rested:
         return Rested(fresh, loaded, unloaded, unload_s, (_used_s(both) - used) / over, over)
 
 
-def looked(spec: Spec, home: Path, looks: int, make: MakeAgent = own_agent) -> Looks:
+def looked(spec: Spec, home: Path, looks: int, make: MakeScopes = own_scopes) -> Looks:
     """What the looks of a daemon leave. Before each its clock jumps, so that all is planned anew."""
     passed_s, counter = [0.0], _Counter()
     clock = Clock(elapsed=lambda: passed_s[0])
     signals = [*_signals(spec, clock), counter]
-    daemon = Daemon(spec, home, make_agent=make, clock=clock, signals=signals)
+    daemon = Daemon(spec, home, make_scopes=make, clock=clock, signals=signals)
     before, counted = (0, 0.0), 0
     try:
         for number in range(looks + _SETTLED):

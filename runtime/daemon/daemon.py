@@ -18,12 +18,12 @@ from pathlib import Path
 from ...memory.durable import write_atomic
 from ...memory.errors import HomeLocked
 from ...memory.home import default_home
-from ..agent import Agent
 from ..doors.client import mark_path
 from ..doors.server import DoorServer
 from ..errors import DaemonRunning
 from ..idle.abc import Clock, Signal
 from ..idle.watch import Watch, signals_for
+from ..scopes import OWNER, Scopes
 from ..spec import Spec
 from .keeper import KEEPER
 from .log import Log
@@ -36,18 +36,18 @@ COMMAND = "dormouse daemon"
 _HOME_POLL_S = 0.2
 _PULSE_S = 5.0
 
-MakeAgent = Callable[[Spec, Path], Agent]
+MakeScopes = Callable[[Spec, Path], Scopes]
 
 
-def own_agent(spec: Spec, home: Path) -> Agent:
-    """The agent a daemon opens."""
-    return Agent(spec, home=home, command=COMMAND, attach=False)
+def own_scopes(spec: Spec, home: Path) -> Scopes:
+    """The agents of a daemon: its owner's, and those of the home's other users once they are called for."""
+    return Scopes(spec, home, owner=OWNER, command=COMMAND, attach=False)
 
 
 class Daemon:
     """Opens everything as it is made. `run` returns after `stop`.
 
-    `make_agent`, `clock` and `signals` replace the real ones. Raises DaemonRunning when the home has one,
+    `make_scopes`, `clock` and `signals` replace the real ones. Raises DaemonRunning when the home has one,
     and what opening an agent raises. `wait` False raises HomeLocked where otherwise it is waited for.
     """
 
@@ -56,7 +56,7 @@ class Daemon:
         spec: Spec,
         home: Path | None = None,
         *,
-        make_agent: MakeAgent = own_agent,
+        make_scopes: MakeScopes = own_scopes,
         clock: Clock | None = None,
         signals: Sequence[Signal] | None = None,
         wait: bool = True,
@@ -69,7 +69,8 @@ class Daemon:
         self._loaded_since, self._kept_house = self._clock.elapsed(), float("-inf")
         self._every_s = spec.sleep.when.check_every_s
         with ExitStack() as opened:
-            self.agent = opened.enter_context(self._opened(spec, make_agent, wait))
+            self.scopes = opened.enter_context(self._opened(spec, make_scopes, wait))
+            self.agent = self.scopes.owner
             self.agent.ticking = self._clock.elapsed
             self.log = Log(self.home)
             opened.callback(self.log.close)
@@ -91,7 +92,8 @@ class Daemon:
             self.door = DoorServer(
                 self.agent,
                 self.home,
-                {"status": self.status, "warnings": lambda: list(self.agent.warnings)},
+                {"status": lambda _: self.status(), "warnings": lambda agent: list(agent.warnings)},
+                self.scopes.using,
             )
             opened.callback(self.door.close)
             self._mark()
@@ -133,8 +135,8 @@ class Daemon:
             return
         self._kept_house = now
         used = now - self._loaded_since if last is None else min(now - self._loaded_since, last)
-        if self.agent.space.engine_open and self.agent.sleeping is None:
-            if used > 60 * self._settings.unload_after_min and self.agent.unload():
+        if self.scopes.in_use and self.agent.sleeping is None:
+            if used > 60 * self._settings.unload_after_min and self.scopes.unload():
                 self.log("engine unloaded")
         else:
             self._loaded_since = now
@@ -147,15 +149,15 @@ class Daemon:
 
     def last_turn_s(self) -> float | None:
         """Seconds since the last turn at any door, before the last restart too; None when there was none."""
-        last = self.agent.last_turn
+        last = self.scopes.last_turn
         if last is not None:
             return self._clock.elapsed() - last
         return None if self._began_s is None else self._began_s + self._clock.elapsed() - self._started
 
-    def _opened(self, spec: Spec, make_agent: MakeAgent, wait: bool) -> Agent:
+    def _opened(self, spec: Spec, make_scopes: MakeScopes, wait: bool) -> Scopes:
         while True:
             try:
-                return make_agent(spec, self.home)
+                return make_scopes(spec, self.home)
             except HomeLocked as locked:
                 if locked.command and locked.command.startswith(COMMAND):
                     raise DaemonRunning(self.home, locked.pid) from None

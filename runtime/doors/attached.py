@@ -67,21 +67,27 @@ def _heard(callback: Callable[..., None], kinds: Sequence[TypeAdapter[Any]]) -> 
 
 
 class AttachedAgent(Agent):
-    """The agent a daemon has open. Made by `Agent(...)` itself where a daemon owns the home."""
+    """The agent a daemon has open. Made by `Agent(...)` itself where a daemon owns the home.
+
+    With `user` it is the one of that other user, whose home is `scope`.
+    """
 
     def __init__(
         self,
         spec: Spec | None = None,
         *,
         home: str | Path | None = None,
-        engine: WakeEngine | None = None,
+        engine: WakeEngine | Callable[[], WakeEngine] | None = None,
         base: BaseWeights | None = None,
         meter: Meter | None = None,
         command: str = "a program using the dormouse library",
         attach: bool = True,
         returns_s: float = RETURNS_S,
+        user: str | None = None,
+        scope: Path | None = None,
     ) -> None:
         self._home = Path(home) if home is not None else default_home()
+        self._user, self._scope = user, scope or self._home
         self._command, self._returns_s = command, returns_s
         self._free: list[Connection] = []
         self._changing = threading.Lock()
@@ -136,7 +142,7 @@ class AttachedAgent(Agent):
 
     @property
     def home(self) -> Home:
-        return Home.open(self._home, command=self._command, read_only=True)
+        return Home.open(self._scope, command=self._command, read_only=True)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -263,7 +269,7 @@ class AttachedAgent(Agent):
         with self._changing:
             connection = self._free.pop() if self._free else None
         if connection is None or connection.stale():
-            connection = knock(self._home, self._command, self._returns_s)
+            connection = knock(self._home, self._command, self._returns_s, self._user)
         if connection is None:
             raise DoorClosed
         try:

@@ -32,15 +32,18 @@ class _Refused(Exception):
 
 
 class Connection:
-    """One conversation with the owner; one call at a time. `about` is what the owner said of itself."""
+    """One conversation with the owner; one call at a time. `about` is what the owner said of itself.
 
-    def __init__(self, home: Path, client: str) -> None:
+    `user` names another user of the home, whose agent is then the one called.
+    """
+
+    def __init__(self, home: Path, client: str, user: str | None = None) -> None:
         """Raises OSError when nobody is there, DoorError when whoever is there cannot be talked to."""
         self.closed = False
         self._line = _dialled(socket_path(home))
         self._ids = itertools.count(1)
         try:
-            self._line.send({"dormouse": VERSION, "client": client, "pid": os.getpid()})
+            self._line.send({"dormouse": VERSION, "client": client, "pid": os.getpid(), "user": user})
             about = self._line.receive(_HELLO_S)
         except BaseException:
             self._line.close()
@@ -126,15 +129,17 @@ def mark_path(home: Path) -> Path:
     return socket_path(home).with_name("daemon.json")
 
 
-def knock(home: Path, client: str, returns_s: float = RETURNS_S) -> Connection | None:
-    """A connection to the daemon that owns `home`; None when there is none.
+def knock(
+    home: Path, client: str, returns_s: float = RETURNS_S, user: str | None = None
+) -> Connection | None:
+    """A connection to the daemon that owns `home`; None when there is none. `user` as for a connection.
 
     One that was killed is given `returns_s` to come back, for something restarts it.
     """
     deadline = time.monotonic() + returns_s
     while True:
         with suppress(OSError):
-            return Connection(home, client)
+            return Connection(home, client, user)
         if not mark_path(home).exists() or time.monotonic() > deadline:
             return None
         time.sleep(_POLL_S)

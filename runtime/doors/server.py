@@ -11,7 +11,8 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +26,22 @@ from .wire import VERSION, Line, at_address, packed_error, peer_uid, socket_path
 
 _WAITING = 64
 
-Call = Callable[[], Any]
+Call = Callable[[Agent], Any]
+Guests = Callable[[str], AbstractContextManager[Agent]]
+"""A user's name -> their agent, open for as long as the context is."""
 
 
 class DoorServer:
-    """Listens from the moment it is made until `close`. `more` are calls beside the agent's, without
-    arguments.
+    """Listens from the moment it is made until `close`. `more` are calls beside the agent's, given the agent
+    of who calls; `guests` opens the agents of the home's other users, for clients that call for one.
 
     Raises OSError when the socket cannot be made.
     """
 
-    def __init__(self, agent: Agent, home: Path, more: Mapping[str, Call] | None = None) -> None:
-        self._agent, self._more = agent, dict(more or {})
+    def __init__(
+        self, agent: Agent, home: Path, more: Mapping[str, Call] | None = None, guests: Guests | None = None
+    ) -> None:
+        self._agent, self._more, self._guests = agent, dict(more or {}), guests
         self._path = socket_path(home)
         self._listener = _listening(self._path)
         self._lines: set[Line] = set()
@@ -79,7 +84,7 @@ class DoorServer:
                 line.close()
                 continue
             threading.Thread(
-                target=_Client(self._agent, line, self._more, self._forget).serve,
+                target=_Client(self._agent, line, self._more, self._guests, self._forget).serve,
                 name="dormouse-client",
                 daemon=True,
             ).start()
@@ -94,9 +99,16 @@ class _Client:
     """One connection: its calls run one after the other, and can be stopped meanwhile."""
 
     def __init__(
-        self, agent: Agent, line: Line, more: Mapping[str, Call], gone: Callable[[Line], None]
+        self,
+        agent: Agent,
+        line: Line,
+        more: Mapping[str, Call],
+        guests: Guests | None,
+        gone: Callable[[Line], None],
     ) -> None:
         self._agent, self._line, self._more, self._gone = agent, line, more, gone
+        self._guests, self._staying = guests, ExitStack()
+        self._present: Callable[[], AbstractContextManager[object]] = nullcontext
         self._sending = threading.Lock()
         self._stream: tuple[int, ReplyStream] | None = None
         self._stopped: set[int] = set()
@@ -107,12 +119,13 @@ class _Client:
             if self._welcomed():
                 while (message := self._line.receive()) is not None:
                     self._take(message)
-        except DoorError as error:
+        except DormouseError as error:
             self._send({"error": packed_error(error)})
         except OSError:
             pass  # the client is gone; what it asked for goes on to its end
         finally:
             self._gone(self._line)
+            self._staying.close()
 
     def _welcomed(self) -> bool:
         hello = self._line.receive()
@@ -123,9 +136,17 @@ class _Client:
                 f"it speaks version {VERSION} of its protocol, and this client {hello.get('dormouse')!r}; "
                 "restart the daemon after an upgrade"
             )
+        if (user := hello.get("user")) is not None:
+            self._agent = self._guest(user)
         spec = self._agent.spec.model_dump(mode="json")
         self._send({"dormouse": VERSION, "pid": os.getpid(), "spec": spec})
         return True
+
+    def _guest(self, user: object) -> Agent:
+        if self._guests is None or not isinstance(user, str):
+            raise DoorError("no other user's agent is to be had here")
+        self._present = partial(self._guests, user)
+        return self._staying.enter_context(self._guests(user))
 
     def _take(self, message: dict[str, Any]) -> None:
         number = message.get("id")
@@ -147,20 +168,21 @@ class _Client:
 
     def _answer(self, number: int, message: Mapping[str, Any]) -> None:
         try:
-            given = message.get("with") or {}
-            name = str(message.get("call"))
-            if name in ("stream", "resume"):
-                result: Any = self._streamed(number, self._begun(name, given))
-            elif name in self._more:
-                result = self._more[name]()
-            else:
-                result = self._called(number, name, given)
+            with self._present():  # a guest's agent stays open to the end of what was asked, whoever is gone
+                result = self._result(number, str(message.get("call")), message.get("with") or {})
         except DormouseError as error:
             self._send({"id": number, "error": packed_error(error)})
         except Exception as error:  # noqa: BLE001 (the client is told, whatever it is; a fault of one call ends no daemon)
             self._send({"id": number, "error": packed_error(error)})
         else:
             self._send({"id": number, "result": result})
+
+    def _result(self, number: int, name: str, given: Mapping[str, Any]) -> Any:
+        if name in ("stream", "resume"):
+            return self._streamed(number, self._begun(name, given))
+        if name in self._more:
+            return self._more[name](self._agent)
+        return self._called(number, name, given)
 
     def _called(self, number: int, name: str, given: Mapping[str, Any]) -> Any:
         taken = shape(name)

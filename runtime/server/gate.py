@@ -21,9 +21,10 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import TokensDamaged
+from ..scopes import OWNER
 from .metrics import Metrics
 from .settings import ServeSettings
-from .tokens import OWNER, Tokens
+from .tokens import Tokens
 from .traces import parent
 
 _OPEN_PATHS = ("/healthz",)

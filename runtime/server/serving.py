@@ -15,11 +15,11 @@ import uvicorn
 
 from ...memory.errors import BadInput
 from ..errors import OpenDoor
-from ..scopes import Scopes
+from ..scopes import OWNER, Scopes
 from ..spec import Spec
 from .app import make_app
 from .settings import ServeSettings
-from .tokens import OWNER, Tokens
+from .tokens import Tokens
 
 _GRACE_S = 5
 _BACKLOG = 1024

@@ -20,9 +20,6 @@ from ...memory.durable import storage_faults, write_atomic
 from ...memory.errors import BadInput
 from ..errors import TokensDamaged
 
-OWNER = "owner"
-"""The user whose scope is the home itself, which the command line reads and writes too."""
-
 _VERSION = 1
 _USER = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _PREFIX = "dm_"

@@ -6,21 +6,21 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from daemon_program import agent
+from daemon_program import scopes
 from scripted_engine import BASE, ScriptedEngine
 
-from dormouse.runtime.agent import Agent
 from dormouse.runtime.bench.idle_cost import looked
-from dormouse.runtime.daemon.daemon import Daemon
+from dormouse.runtime.daemon.daemon import COMMAND, Daemon
+from dormouse.runtime.engines import SharedBase
 from dormouse.runtime.idle.abc import Clock
+from dormouse.runtime.scopes import OWNER, Scopes
 from dormouse.runtime.spec import Spec
-from dormouse.runtime.workspace import Workspace
 
 LOOKS = 100
 
 
 def test_looking_again_and_again_keeps_nothing(tmp_path: Path) -> None:
-    left = looked(Spec(), tmp_path / "home", LOOKS, agent)
+    left = looked(Spec(), tmp_path / "home", LOOKS, scopes)
     assert left.looks == LOOKS
     assert left.objects < 2 * LOOKS  # a look that keeps its readings keeps nine
 
@@ -34,22 +34,25 @@ class Ahead:
         self.clock = Clock(lambda: start + timedelta(seconds=self.passed_s), lambda: self.passed_s)
 
 
-def test_an_engine_that_nobody_used_for_long_gives_its_memory_back(
+def test_one_engine_serves_all_users_and_gives_its_memory_back_when_nobody_used_it_for_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[ScriptedEngine] = []
 
-    def open_engine(space: Workspace) -> ScriptedEngine:
+    def open_engine(shared: SharedBase, gguf: Path, holds: tuple[str, ...] = ()) -> ScriptedEngine:
         opened.append(ScriptedEngine())
         return opened[-1]
 
-    monkeypatch.setattr(Workspace, "_open_engine", open_engine)
+    monkeypatch.setattr(SharedBase, "_opened", open_engine)
+    monkeypatch.setattr("dormouse.runtime.scopes.served", lambda *_: lambda: tmp_path / "base.gguf")
     ahead = Ahead()
     spec = Spec.model_validate({"daemon": {"unload_after_min": 15}})
     daemon = Daemon(
         spec,
         tmp_path / "home",
-        make_agent=lambda spec, home: Agent(spec, home=home, base=BASE, attach=False),
+        make_scopes=lambda spec, home: Scopes(
+            spec, home, owner=OWNER, command=COMMAND, base=BASE, attach=False
+        ),
         clock=ahead.clock,
         signals=[],
     )
@@ -57,17 +60,24 @@ def test_an_engine_that_nobody_used_for_long_gives_its_memory_back(
     def loaded_after(minutes: float) -> bool:
         ahead.passed_s += 60 * minutes
         daemon.keep_house()
-        return daemon.agent.space.engine_open
+        loaded = daemon.scopes.in_use
+        assert loaded == (not opened[-1].closed if opened else False)
+        return loaded
+
+    def said(user: str, question: str) -> str:
+        with daemon.scopes.using(user) as agent:
+            return agent.ask(question).answer
 
     try:
         assert not loaded_after(1)  # it is opened by the first turn
-        assert daemon.agent.ask("hello").answer == "You said: hello"
+        assert said(OWNER, "hello") == said("ann", "hello") == "You said: hello"
+        assert len(opened) == 1
         assert loaded_after(2)
         assert loaded_after(12)
-        daemon.agent.ask("hello again")
+        said("ann", "hello again")
         assert loaded_after(14)
         assert not loaded_after(2)
-        assert daemon.agent.ask("and again").answer == "You said: and again"
+        assert said("ann", "and again") == said(OWNER, "and again") == "You said: and again"
         assert loaded_after(2)
         assert len(opened) == 2
     finally:

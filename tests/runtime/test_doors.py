@@ -19,14 +19,14 @@ from typing import Any
 import pytest
 from scripted_engine import BASE, ScriptedEngine
 
-from dormouse.memory.errors import HomeLocked, UnknownRecord
+from dormouse.memory.errors import BadInput, HomeLocked, UnknownRecord
 from dormouse.runtime.agent import Agent
 from dormouse.runtime.doors import client, server
 from dormouse.runtime.doors.attached import AttachedAgent
 from dormouse.runtime.doors.client import mark_path
 from dormouse.runtime.doors.methods import REMOTE
 from dormouse.runtime.doors.server import DoorServer
-from dormouse.runtime.doors.wire import at_address, socket_path
+from dormouse.runtime.doors.wire import VERSION, at_address, socket_path
 from dormouse.runtime.errors import AgentClosed, BadTurn, DoorClosed, DoorError
 from dormouse.runtime.scopes import Scopes
 from dormouse.runtime.spec import Spec
@@ -50,19 +50,41 @@ class House:
 
     def __init__(self, home: Path) -> None:
         self.home = home
+        self.guests: Scopes | None = None
         self.open()
 
     def open(self) -> None:
         self.engine = ScriptedEngine()
-        self.agent = Owner(home=self.home, engine=self.engine, base=BASE, attach=False)
-        self.door = DoorServer(self.agent, self.home, {"warnings": lambda: list(self.agent.warnings)})
+        self.agent: Agent = Owner(home=self.home, engine=self.engine, base=BASE, attach=False)
+        self.door = DoorServer(self.agent, self.home, {"warnings": lambda agent: list(agent.warnings)})
         mark_path(self.home).write_text("{}")
+
+    def open_to_guests(self, max_open: int = 64) -> None:
+        """The same door, open to other users too, whose agents share the owner's engine."""
+        self.door.close()
+        self.agent.close()
+        self.engine = ScriptedEngine()
+        self.guests = Scopes(
+            Spec(),
+            self.home,
+            owner="owner",
+            command="test",
+            engine=self.engine,
+            base=BASE,
+            attach=False,
+            max_open=max_open,
+        )
+        self.agent = self.guests.owner
+        more: dict[str, server.Call] = {"warnings": lambda agent: list(agent.warnings)}
+        self.door = DoorServer(self.agent, self.home, more, self.guests.using)
 
     def crash(self) -> None:
         """Everything hangs up, and nothing is tidied."""
         self.door.close()
         self.engine.before_token = lambda said: None
         self.agent.close()
+        if self.guests is not None:
+            self.guests.close()
 
     def close(self) -> None:
         mark_path(self.home).unlink(missing_ok=True)
@@ -127,15 +149,58 @@ def test_each_client_has_a_session_of_its_own(house: House) -> None:
         assert two.new_session(first.session) == first.session
 
 
-def test_a_server_beside_a_daemon_has_its_owners_turns_answered_there(house: House) -> None:
-    with (
-        Scopes(Spec(), house.home, owner="owner", command="test", base=BASE) as scopes,
-        scopes.using("owner") as agent,
+def test_a_server_beside_a_daemon_has_every_users_turns_answered_there(house: House) -> None:
+    house.open_to_guests()
+    with Scopes(Spec(), house.home, owner="owner", command="test", base=BASE) as scopes:
+        with scopes.using("owner") as owner, scopes.using("ann") as ann:
+            assert isinstance(owner, AttachedAgent)
+            assert isinstance(ann, AttachedAgent)
+            hers = ann.chat("I am Ann")
+            assert hers.text == "You said: I am Ann"
+            assert ann.home.path == house.home / "users" / "ann"
+            assert owner.chat("hello there").text == "You said: hello there"
+            assert [s.id for s in ann.sessions()] == [hers.session] != [s.id for s in owner.sessions()]
+            assert ann.search("hello") == []
+        with pytest.raises(BadInput), scopes.using("../owner"):
+            pass
+    assert house.guests is not None
+    assert house.guests.in_use
+    assert {turn.content for turn in house.agent.search("Ann")} == set()
+
+
+def test_a_daemon_opens_no_other_users_agent_by_a_path_or_for_an_owner_alone(house: House) -> None:
+    with pytest.raises(DoorError, match="no other user"):
+        client.Connection(house.home, "test", "ann")
+    house.open_to_guests()
+    for name in ("../..", "a/b", ""):
+        with pytest.raises(BadInput):
+            client.Connection(house.home, "test", name)
+    assert not list((house.home / "users").glob("*"))
+
+
+def test_a_guest_of_many_is_answered_to_the_end_after_the_client_is_gone(house: House) -> None:
+    house.open_to_guests(max_open=1)
+    house.engine.before_token = lambda said: time.sleep(0.02)
+    with AttachedAgent(home=house.home, user="ann", scope=house.home / "users" / "ann") as agent:
+        session = agent.new_session()
+    peer = socket.socket(socket.AF_UNIX)
+    at_address(socket_path(house.home), peer.connect)
+    for message in (
+        {"dormouse": VERSION, "user": "ann"},
+        {"id": 1, "call": "stream", "with": {"text": "a b c", "session": session}},
     ):
-        assert isinstance(agent, AttachedAgent)
-        reply = agent.chat("hello there")
-        assert reply.text == "You said: hello there"
-    assert house.agent.turns(reply.session)[0].content == "hello there"
+        peer.sendall(json.dumps(message).encode() + b"\n")
+    deadline = time.monotonic() + 120
+    with AttachedAgent(home=house.home, user="ann", scope=house.home / "users" / "ann") as agent:
+        while not agent.turns(session) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        peer.close()
+    with AttachedAgent(home=house.home, user="ben", scope=house.home / "users" / "ben") as other:
+        assert other.sessions() == []
+    with AttachedAgent(home=house.home, user="ann", scope=house.home / "users" / "ann") as agent:
+        while agent.turns(session)[-1].content != "You said: a b c" and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert [turn.state for turn in agent.turns(session)] == ["complete", "complete"]
 
 
 def test_coroutines_go_through_the_door_too(house: House) -> None:
@@ -164,7 +229,7 @@ def test_a_client_that_vanishes_is_answered_all_the_same(house: House) -> None:
     at_address(socket_path(house.home), peer.connect)
     session = house.agent.new_session()
     for message in (
-        {"dormouse": 1},
+        {"dormouse": VERSION},
         {"id": 1, "call": "stream", "with": {"text": "a b c", "session": session}},
     ):
         peer.sendall(json.dumps(message).encode() + b"\n")
@@ -260,7 +325,7 @@ def as_nobody(path: Path) -> str:
             os.setuid(65534)
             with socket.socket(socket.AF_UNIX) as peer:
                 peer.connect(str(path))
-                peer.sendall(b'{"dormouse": 1}\n')
+                peer.sendall(b'{"dormouse": 2}\n')
                 told = peer.recv(100) or b"hung up"
         except ConnectionError:
             told = b"hung up"
@@ -285,12 +350,12 @@ def test_a_door_in_a_folder_others_may_enter_is_not_trusted(house: House) -> Non
     [
         (b"nonsense\n", "not a JSON object"),
         (b"[1]\n", "not a JSON object"),
-        (b'{"dormouse": 99}\n', "version 1"),
-        (b'{"dormouse": 1}\n{"call": "ask"}\n', "needs an id"),
-        (b'{"dormouse": 1}\n{"id": 1, "call": "close"}\n', "no call 'close'"),
-        (b'{"dormouse": 1}\n{"id": 1, "call": "ask", "with": {"text": 3}}\n', "does not fit"),
-        (b'{"dormouse": 1}\n{"id": 1, "call": "ask", "with": {"why": 3}}\n', "no argument 'why'"),
-        (b'{"dormouse": 1}\n{"id": 1, "call": "stream", "with": {}}\n', "a text and a session"),
+        (b'{"dormouse": 99}\n', f"version {VERSION}"),
+        (b'{"dormouse": 2}\n{"call": "ask"}\n', "needs an id"),
+        (b'{"dormouse": 2}\n{"id": 1, "call": "close"}\n', "no call 'close'"),
+        (b'{"dormouse": 2}\n{"id": 1, "call": "ask", "with": {"text": 3}}\n', "does not fit"),
+        (b'{"dormouse": 2}\n{"id": 1, "call": "ask", "with": {"why": 3}}\n', "no argument 'why'"),
+        (b'{"dormouse": 2}\n{"id": 1, "call": "stream", "with": {}}\n', "a text and a session"),
     ],
 )
 def test_nonsense_is_answered_by_a_sentence(house: House, said: bytes, told: str) -> None:

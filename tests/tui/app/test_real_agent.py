@@ -34,7 +34,7 @@ def agent(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Agent]:
             yield owner
             return
         status = {"alarms": ["The disk is nearly full."], "why": "a turn was taken", "held": []}
-        door = DoorServer(owner, home, {"warnings": list, "status": lambda: status})
+        door = DoorServer(owner, home, {"warnings": lambda _: [], "status": lambda _: status})
         mark_path(home).write_text("{}")
         with Agent(home=home) as far:
             assert isinstance(far, AttachedAgent)
