@@ -209,6 +209,14 @@ def test_questions_that_a_night_is_anchored_with_are_not_asked(persona: Persona)
     assert loop.not_anchored(items) == items[:1]
 
 
+def test_recall_in_new_words_leaves_out_what_the_bank_asks_word_for_word() -> None:
+    questions = {"recall:f1:0": "HOW old is my dog", "recall:f2:0": "Which paw does my hound favour?"}
+    items = tuple({"id": id, "question": q, "passed": id == "recall:f1:0"} for id, q in questions.items())
+    asked = loop.Asked({"recall": loop.Share(1, 2)}, items)
+    assert (asked.rate("recall"), asked.rate_in_new_words("recall")) == (0.5, 0.0)
+    assert loop.Asked(asked.shares, items[:1]).rate_in_new_words("recall") is None
+
+
 def test_every_question_is_asked_with_an_empty_context(persona: Persona) -> None:
     nights = Nights(persona)
     run = loop.run_persona(persona, Spec(), 0, silent, nights.make_agent)

@@ -10,17 +10,21 @@ import json
 import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import pytest
 from scripted_engine import BASE, ScriptedEngine
 
 from dormouse.memory.journal import Journal
 from dormouse.runtime.agent import Agent
+from dormouse.runtime.bench import kills
 from dormouse.runtime.bench.crowd import Ask, Asked, Client, crowded, overtaken
 from dormouse.runtime.bench.kept_daemon import KeptDaemon
 from dormouse.runtime.bench.kills import Chat, KillPlan, killed_again_and_again, lost
@@ -51,6 +55,38 @@ def test_killed_again_and_again_it_comes_back_and_no_turn_is_lost(tmp_path: Path
     assert [kill.number for kill in after.kills] == list(range(1, KILLS + 1))
     assert all(chat.told for chat in after.chats)
     assert after.code == 0
+
+
+class Bystander:
+    """Stands where a kept daemon is killed, and notes the stage that each kill met."""
+
+    def __init__(self, sleeper: kills._Sleeper) -> None:
+        self.sleeper = sleeper
+        self.met: list[str] = []
+
+    def kill(self) -> float:
+        self.met.append(self.sleeper.stage)
+        return 0.0
+
+
+def test_every_second_kill_waits_until_a_night_is_in_a_stage() -> None:
+    sleeper = kills._Sleeper()
+    sleeper.stage = "begun"
+    kept = Bystander(sleeper)
+
+    def reach() -> None:
+        while len(kept.met) < 4:
+            if len(kept.met) % 2 == 1 and sleeper.stage != "replay":
+                time.sleep(0.3)  # long after a daemon's longest life
+                sleeper.stage = "replay"
+            time.sleep(0.005)
+
+    reached = threading.Thread(target=reach)
+    reached.start()
+    plan = KillPlan(4, seed=1, longest_s=0.02, night_s=60.0)
+    done = kills._kill(cast(KeptDaemon, kept), [Chat()], sleeper, plan, silent)
+    reached.join()
+    assert [kill.stage == "replay" for kill in done] == [False, True, False, True]
 
 
 def test_a_turn_that_the_journal_lacks_or_has_twice_is_lost(tmp_path: Path) -> None:
