@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from ..memory.engine import Completion, Message, Mount, Role, Token, WakeEngine
 from ..memory.errors import ContextOverflow, EngineError
+from ..memory.gate import speaks
 from ..memory.grammar.constraint import constraint
 from .chat import ChatAnswer, ChatFinish, ChatRequest, FunctionCall
 from .chat_prompt import (
@@ -54,6 +55,13 @@ class Chatting:
         """
         native = self._native(request)
         messages = self._shown(request, native)
+        if not speaks(self.engine, [messages], self.adapters, self.cancelled)[0]:
+            return (yield from replace(self, adapters=())._run(request, messages, native))
+        return (yield from self._run(request, messages, native))
+
+    def _run(
+        self, request: ChatRequest, messages: list[Message], native: Native | None
+    ) -> Generator[Token | FunctionCall, None, ChatAnswer]:
         if request.functions and request.choice != "none":
             decided = self._decide(request, messages, native)
             call = None if decided is None else self._call_in(decided, request, native)

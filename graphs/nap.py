@@ -36,6 +36,7 @@ from ..sleep.export import write_adapter
 from ..sleep.filter import Rules, filter_candidates, standing
 from ..sleep.forgetting import refusal
 from ..sleep.packing import Example
+from ..sleep.questions import OPENING
 from ..sleep.roles import role_folder
 from . import stages
 from .beneath import mounts_beneath, weights_beneath
@@ -235,6 +236,7 @@ def _export(
         memories=(*(day.memories if day else ()), *memories),
         training_set_sha256=training.sha256,
         settings={**stages._settings_in_force(work.stage), "passes": work.passes},
+        opens=OPENING if context.settings.gated else "",
         seed=context.seed,
         timings=work.seconds,
         versions={name: stages._version(name) for name in stages._VERSIONED},

@@ -87,6 +87,8 @@ class Run:
     said: list[Token] = field(default_factory=list)
     spent_tokens: int = 0
     completion: Completion | None = None
+    routed: bool = False
+    """Whether the turn has the adapters it is answered with."""
     answered: int | None = None
     """The id of the call whose yes or no the turn goes on with."""
 

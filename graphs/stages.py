@@ -29,6 +29,7 @@ from ..sleep.export import Geometry, geometry_of, write_adapter
 from ..sleep.filter import Rules, filter_candidates, standing
 from ..sleep.forgetting import refusal
 from ..sleep.harvest import HarvestedTurn, harvest
+from ..sleep.questions import OPENING
 from ..sleep.records import Candidate
 from ..sleep.roles import role_folder, role_mount
 from . import replaying
@@ -222,6 +223,7 @@ def run_export(stage: Stage, state: NightState) -> NightState:
         memories=tuple(ManifestMemory(id=memory.id, statement=memory.statement) for memory in (*old, *new)),
         training_set_sha256=state["training_sha256"],
         settings=_settings_in_force(stage),
+        opens=OPENING if context.settings.gated else "",
         seed=context.seed,
         timings=state.get("seconds", {}),
         versions={name: _version(name) for name in _VERSIONED},

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
 from ..memory.engine import Completion, Message, Role, Sampling, WakeEngine
 from ..memory.errors import UnknownRecord
+from ..memory.gate import speaks
 from ..memory.journal import Journal
 from ..memory.settings import MemorySettings
 from ..verifiers.abc import Verifier
@@ -237,10 +238,16 @@ class WakeGraph:
         return "decide" if self._calls.tools else "generate"
 
     def _routed(self, state: WakeState, run: Run) -> None:
-        """Give the turn the adapters it is to be answered with, where somebody says so and it does not."""
-        heard = state["user_turn_id"]
+        """Give the turn the adapters it is to be answered with: those somebody says, where it does not, and
+        none where these have nothing to say.
+        """
+        if run.routed:
+            return
+        run.routed, heard = True, state["user_turn_id"]
         if self._route is not None and run.turn.adapters is None and heard is not None:
             run.turn = replace(run.turn, adapters=self._route(heard))
+        if not speaks(self._engine, [_messages(state)], run.turn.adapters, run.stopped)[0]:
+            run.turn = replace(run.turn, adapters=())
 
     def _decide(self, state: WakeState, run: Run) -> WakeState:
         """Let the model say which tool it wants; its words can be nothing but a call, or none."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
@@ -116,11 +116,14 @@ class Token:
 
 @dataclass(frozen=True)
 class Mount:
-    """An adapter to serve with: `name` is its id, `scale` multiplies its own alpha / rank."""
+    """An adapter to serve with: `name` is its id, `scale` multiplies its own alpha / rank. `opens` is how all
+    answers begin that it was taught, for `gate`; engines do not look at it.
+    """
 
     name: str
     path: Path
     scale: float = 1.0
+    opens: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,8 @@ class FusingEngine(ForwardingEngine):
         if old is not None:
             old.close()
         with self._lock:
-            idle = self._base if self._on_copy(self._mounts) else None
+            needed = not self._on_copy(self._mounts) or bool(self._mounts[-1].opens)  # see gate
+            idle = None if needed else self._base
             if idle is not None:
                 self._base = None
         if idle is not None:

@@ -51,6 +51,11 @@ class Manifest(BaseModel):
     rank: int = Field(description="LoRA rank", ge=1)
     memories: tuple[ManifestMemory, ...] = Field(description="the memories it was trained to answer for")
     training_set_sha256: str = Field(description="SHA-256 of the training set, hex")
+    opens: str = Field(
+        default="",
+        description="how all answers begin that it was taught; where it would begin otherwise, "
+        "the bare base answers. Empty: it answers everything",
+    )
     settings: dict[str, Any] = Field(description="the settings in force when it was trained")
     seed: int = Field(description="the night's seed")
     timings: dict[str, float] = Field(description="seconds by stage")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import takewhile
 
 from ..graphs.evidence import unpack
@@ -32,13 +33,19 @@ class Canary:
         self._space, self._settings, self._persona = space, settings, persona
 
     def stack(self, turn_id: int) -> Sequence[Mount] | None:
-        """The adapters that answer the user's turn of that id; None for those mounted."""
-        if self._settings.share >= 1 or not self._settings.turns:
+        """The adapters that answer the user's turn of that id; None for those mounted. While a version is
+        watched both answer everything themselves, so that something is seen of them.
+        """
+        if not self._settings.turns or not self._space.home.adapters_path.exists():
             return None
         watched = self._space.registry.watched()
-        if watched is None or answers_new(_id(watched), turn_id, self._settings.share):
+        if watched is None:
             return None
-        return self._before(watched)
+        before = None
+        if not answers_new(_id(watched), turn_id, self._settings.share):
+            before = self._before(watched)
+        stack = self._space.engine.mounted if before is None else before
+        return tuple(replace(mount, opens="") for mount in stack)
 
     def answered(self, turn_id: int | None) -> None:
         """Look at an answer that was just journaled, and keep or roll back the version if that is decided."""

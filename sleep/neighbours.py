@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from ..memory.records import Memory
 from . import kinds
+from .kinds import Pair
 from .questions import asked_for, may_mean_the_same, plain_questions
 
 _FURTHER_PEOPLE = [
@@ -115,6 +116,23 @@ _ASKED_FIRST = (
     "neighbour",
 )
 """Whom people ask about first: of those none is left to chance."""
+_CLOSE = (
+    ("wife", "husband", "partner", "girlfriend", "boyfriend"),
+    ("brother", "sister", "mother", "father"),
+    ("mother", "father", "grandmother", "sister"),
+    ("son", "daughter", "brother", "grandson"),
+    ("grandson", "granddaughter", "niece", "nephew"),
+    ("grandmother", "grandfather", "aunt", "uncle"),
+    ("aunt", "uncle", "cousin", "grandmother"),
+    ("niece", "nephew", "cousin", "son"),
+    ("best friend", "neighbour", "colleague", "flatmate"),
+    ("boss", "colleague", "teacher", "mentor"),
+    ("doctor", "dentist", "therapist", "vet"),
+    ("dog", "cat", "parrot", "rabbit"),
+    ("car", "bike", "boat"),
+    ("phone", "laptop", "camera"),
+)
+"""Who is most easily taken for whom: a subject's are those of the first line it stands in, else of people."""
 _AKIN = (
     (
         "home city",
@@ -138,6 +156,14 @@ _AKIN = (
     ("hobby", "sport", "instrument", "craft", "collection", "football club"),
     ("birthday", "age", "wedding anniversary", "star sign", "lucky number", "number of children"),
     ("allergy", "intolerance", "illness", "medication", "diet", "hated food"),
+    (
+        "favourite food",
+        "favourite dish",
+        "favourite cake",
+        "favourite soup",
+        "favourite fruit",
+        "favourite drink",
+    ),
 )
 """What one may ask of the user where another of the group was told."""
 _FAVOURITES = [
@@ -159,6 +185,9 @@ _FAVOURITES = [
 ]
 
 
+_NEAREST = 3
+
+
 def _group(subject: str) -> tuple[Sequence[str], Sequence[str]]:
     """Subjects like this one, and what one may ask of them."""
     if subject in _ANIMALS:
@@ -168,7 +197,7 @@ def _group(subject: str) -> tuple[Sequence[str], Sequence[str]]:
     return _PEOPLE + _ANIMALS[:3], _OF_PEOPLE
 
 
-def _like(memory: Memory) -> list[tuple[str, str]]:
+def like(memory: Memory) -> list[Pair]:
     """All neighbours of one memory, told or not."""
     subject, attribute = memory.subject, memory.attribute
     subjects, attributes = _group(subject)
@@ -188,29 +217,43 @@ def _like(memory: Memory) -> list[tuple[str, str]]:
     return [*others, *((subject, other) for other in attributes)]
 
 
+def nearest(memory: Memory, taken: Sequence[Pair]) -> list[Pair]:
+    """Up to `_NEAREST` pairs that were not told and are most easily answered with this memory's value."""
+    subject, attribute = memory.subject, memory.attribute
+    if subject == "user":
+        found = [("user", other) for group in _AKIN if attribute in group for other in group]
+    else:
+        close = next((group for group in _CLOSE if subject in group), ())
+        found = [(other, attribute) for other in (*close, *_ASKED_FIRST)]
+    free = [pair for pair in dict.fromkeys(found) if not may_mean_the_same(pair, taken)]
+    return free[:_NEAREST]
+
+
 def neighbours(
-    memories: Sequence[Memory], taken: Sequence[tuple[str, str]], per_memory: int, rng: random.Random
-) -> list[tuple[str, str]]:
+    memories: Sequence[Memory], taken: Sequence[Pair], per_memory: int, rng: random.Random
+) -> list[Pair]:
     """Up to `per_memory` neighbours of each memory that were not told, each pair once, in a fixed order."""
-    found: dict[tuple[str, str], None] = {}
+    found: dict[Pair, None] = {}
     for memory in memories:
-        free = [pair for pair in _like(memory) if pair not in found and not may_mean_the_same(pair, taken)]
+        first = nearest(memory, taken)
+        free = [pair for pair in like(memory) if pair not in found and not may_mean_the_same(pair, taken)]
         free = list(dict.fromkeys(free))
         of_others = [pair for pair in free if pair[1] == memory.attribute]
         of_same = [pair for pair in free if pair[1] != memory.attribute]
         rng.shuffle(of_others)
         rng.shuffle(of_same)
-        of_others.sort(key=lambda pair: not asked_first(pair))
+        of_others.sort(key=lambda pair: (pair not in first, not asked_first(pair)))
+        of_same.sort(key=lambda pair: pair not in first)
         half = max(per_memory // 2, per_memory - len(of_same))
         found.update(dict.fromkeys([*of_others[:half], *of_same[: per_memory - min(half, len(of_others))]]))
     return list(found)
 
 
-def asked_first(pair: tuple[str, str]) -> bool:
+def asked_first(pair: Pair) -> bool:
     """Whether it is about somebody whom people ask about first."""
     return pair[0] in _ASKED_FIRST
 
 
-def ask_about(pair: tuple[str, str]) -> tuple[str, ...]:
+def ask_about(pair: Pair) -> tuple[str, ...]:
     """Ways to ask for a pair: the bank's where it has them, and the plain ones."""
     return (*asked_for(*pair), *plain_questions(*pair))

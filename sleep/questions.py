@@ -20,6 +20,8 @@ from .kinds import Pair
 from .synonyms import also_called
 
 _PLURAL = re.compile(r"[^sui]s$")  # shoes, not tennis, address or bus
+OPENING = "Your"
+"""How every answer begins that a night trains, told or not."""
 _NOT_TOLD = "something I don't know. You haven't told me that."
 
 _PLAIN = (
@@ -91,7 +93,7 @@ def answer_opening(subject: str, attribute: str) -> str:
     its words, as the pair it asks for, and then knows of that pair or does not: a phrasing it has not seen
     costs no more than the pair's plain name.
     """
-    whose = "Your" if subject == "user" else f"Your {possessive(subject).removeprefix('my ')}"
+    whose = OPENING if subject == "user" else f"{OPENING} {possessive(subject).removeprefix('my ')}"
     return f"{whose} {attribute} {'are' if _PLURAL.search(attribute) else 'is'}"
 
 
@@ -155,15 +157,23 @@ def words(question: str) -> tuple[str, ...]:
     return tuple(re.findall(r"[\w']+", question.casefold()))
 
 
-def ways_for(memory: Memory, rng: random.Random, *, held_back: int, taken: Sequence[Pair] = ()) -> Ways:
+def ways_for(
+    memory: Memory,
+    rng: random.Random,
+    *,
+    held_back: int,
+    taken: Sequence[Pair] = (),
+    apart: Sequence[Pair] = (),
+) -> Ways:
     """Splits the questions for a memory into trained and kept-back ones; `rng` alone decides which.
 
     Those written for it are all trained where the bank has others to keep back. `taken` are the pairs of
     other memories: a question that the model takes to ask for one of those goes by this memory's own name,
-    and what two memories could be called, neither is.
+    and what two memories could be called, neither is. `apart` are pairs of something else near this one, told
+    or not: it is called by none of them, often as the model may take them for it.
     """
     own = (memory.subject, memory.attribute)
-    named = names_of(memory, taken)
+    named = names_of(memory, taken, apart)
     given = tuple(dict.fromkeys(named.values()))
     synonyms = tuple(pair for pair in also_called(own) if pair not in given and not _told(pair, taken))
     banked = _distinct(asked_for(*own))
@@ -204,11 +214,12 @@ def _alternating(first: Sequence[str], second: Sequence[str]) -> list[str]:
     return [question for pair in zip_longest(first, second) for question in pair if question is not None]
 
 
-def names_of(memory: Memory, taken: Sequence[Pair]) -> dict[str, Pair]:
+def names_of(memory: Memory, taken: Sequence[Pair], apart: Sequence[Pair] = ()) -> dict[str, Pair]:
     """Question -> what the model takes it to ask for, where that is another name of the same thing.
 
-    A name counts when it could mean the same as the memory's own pair, or when two questions agree on it. One
-    that could mean what another memory holds does not, nor does somebody's name for what is no name.
+    A name counts when it could mean the same as the memory's own pair, or when two questions agree on it and
+    it is none of `apart`. One that could mean what another memory holds does not, nor does somebody's name
+    for what is no name.
     """
     own = (memory.subject, memory.attribute)
     named = {each.question: (each.subject, each.attribute) for each in memory.asked}
@@ -217,7 +228,7 @@ def names_of(memory: Memory, taken: Sequence[Pair]) -> dict[str, Pair]:
         pair
         for pair, count in votes.items()
         if pair != own
-        and (count >= _AGREE or may_mean_the_same(pair, [own]))
+        and ((count >= _AGREE and pair not in apart) or may_mean_the_same(pair, [own]))
         and (pair[1] != "name" or own[1] == "name")
         and not may_mean_the_same(pair, taken)
     }

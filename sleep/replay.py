@@ -21,12 +21,13 @@ from . import kinds
 from .buffer import Row, draw
 from .contrast import contrasted
 from .kinds import Pair
-from .neighbours import ask_about, asked_first, neighbours
+from .neighbours import ask_about, asked_first, like, nearest, neighbours
 from .packing import DARK, OLD, STORED, Example
 from .questions import (
     Ways,
     may_mean_the_same,
     other_kinds,
+    plain_questions,
     told_answer,
     untold_answer,
     vary,
@@ -88,6 +89,9 @@ class TrainingSet:
         return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+_NEAREST_AGAIN = 5  # times before other neighbours are asked about again
+
+
 def _rng(seed: int, *parts: str) -> random.Random:
     """A generator that depends on what it is for, so that one memory more does not reshuffle all others."""
     return random.Random(
@@ -99,7 +103,7 @@ def _ways(memory: Memory, held_back: int, pairs: Sequence[Pair]) -> Ways:
     # The split must not change from night to night, or a replayed memory would train its own exam questions.
     rng = _rng(0, "ways", memory.id)
     others = [pair for pair in pairs if pair != (memory.subject, memory.attribute)]
-    return ways_for(memory, rng, held_back=held_back, taken=others)
+    return ways_for(memory, rng, held_back=held_back, taken=others, apart=like(memory))
 
 
 def _drawn(asked: Sequence[Asked], count: int, rng: random.Random) -> list[Asked]:
@@ -142,6 +146,11 @@ def _memory_exchanges(
     ]
 
 
+def _one_of(pair: Pair, rng: random.Random) -> str:
+    """A question for the pair: as often in plain words as in the bank's, which are many."""
+    return rng.choice(plain_questions(*pair) if rng.random() < 0.5 else ask_about(pair))
+
+
 def _near(
     new: Sequence[Memory],
     old: Sequence[Memory],
@@ -172,30 +181,31 @@ def _unknown(
 ) -> tuple[list[Exchange], list[Probe]]:
     """Questions about things never told: for each memory its neighbours, and as many again of anything else.
 
-    Half of those kept back for the exam are neighbours too, though not those whom people ask about first; the
-    pairs they ask for are not trained as negatives.
+    Half of those kept back for the exam are neighbours too, though neither the nearest nor those whom people
+    ask about first, which are asked about again before the others; the pairs they ask for are not trained.
     """
     rng = _rng(seed, "unknown")
     near = _near(new, old, taken, replay, seed, rng)
     far = [kind.key for kind in other_kinds(taken) if kind.key not in near]
     rng.shuffle(near)
     rng.shuffle(far)
-    near.sort(key=asked_first)
+    first = {pair for memory in new for pair in nearest(memory, taken)}
+    near.sort(key=lambda pair: (pair not in first, not asked_first(pair)))
     split = min(held_back // 2, len(near) // 2)
-    examined = [("neighbour", pair) for pair in near[:split]]
+    close, kept_back = near[: len(near) - split], near[len(near) - split :]
+    distant = far[held_back - split :]
+    examined = [("neighbour", pair) for pair in kept_back]
     examined += [("unknown", pair) for pair in far[: held_back - split]]
     probes = [Probe(rng.choice(ask_about(pair)), kind) for kind, pair in examined]
-    close = sorted(near[split:], key=lambda pair: not asked_first(pair))  # these are asked about again first
-    distant = far[held_back - split :]
+    again = [pair for pair in close if pair in first] * _NEAREST_AGAIN + close
     for_old = min(replay.old_negatives, round(replay.negatives_per_memory * len(old)))
     wanted = max(replay.min_negatives, round(replay.negatives_per_memory * len(new)) + for_old)
-    chosen, near_by, further = [*close], cycle(close), cycle(distant)
+    chosen, near_by, further = [*close], cycle(again), cycle(distant)
     while (close or distant) and len(chosen) < wanted:
-        again = close and (not distant or rng.random() < replay.neighbour_share)
-        chosen.append(next(near_by if again else further))
+        near_one = close and (not distant or rng.random() < replay.neighbour_share)
+        chosen.append(next(near_by if near_one else further))
     exchanges = [
-        Exchange(vary(rng.choice(ask_about(pair)), rng), untold_answer(*pair), "unknown", "", *pair)
-        for pair in chosen
+        Exchange(vary(_one_of(pair, rng), rng), untold_answer(*pair), "unknown", "", *pair) for pair in chosen
     ]
     return exchanges, probes
 

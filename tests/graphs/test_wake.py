@@ -12,6 +12,7 @@ from scripted_engine import ScriptedEngine
 
 from dormouse.graphs.abc import Tool, ToolFailed
 from dormouse.graphs.evidence import unpack
+from dormouse.graphs.running import Route
 from dormouse.graphs.wake import Limits, WakeGraph, WakeTurn
 from dormouse.memory.engine import Message, Mount, WakeEngine
 from dormouse.memory.errors import EngineError
@@ -49,6 +50,7 @@ def graph(
     tools: Sequence[Tool] = (),
     limits: Limits | None = None,
     checkpoints: Path | None = None,
+    route: Route | None = None,
 ) -> WakeGraph:
     return WakeGraph(
         lambda: engine,
@@ -58,6 +60,7 @@ def graph(
         tools=tools,
         limits=limits or Limits(max_steps=2),
         checkpoints=checkpoints,
+        route=route,
     )
 
 
@@ -90,6 +93,25 @@ def test_the_answer_is_journaled_with_its_tokens_and_adapter(journal: Journal) -
     assert said.evidence is not None
     assert [t.id for t in unpack(said.evidence)] == [t.id for t in answer.completion.tokens]
     assert len(unpack(said.evidence)[0].top) == 2
+
+
+@pytest.mark.parametrize(("opens", "speaks"), [("You", True), ("Your", False)])
+def test_what_an_adapter_would_open_otherwise_than_it_was_taught_the_base_answers(
+    journal: Journal, opens: str, speaks: bool
+) -> None:
+    engine = ScriptedEngine()
+    engine.mount([Mount("ad1", Path("x"), opens=opens)])
+    graph(engine, journal).run(WakeTurn("hello", "s1"))
+    assert journal.turns("s1")[1].adapter == ("ad1" if speaks else None)
+    assert [each.messages[-1].content for each in engine.asked] == ["hello", "hello"]
+    assert (engine.asked[0].sampling.max_tokens, engine.asked[1].adapters) == (1, None if speaks else ())
+
+
+def test_whoever_routes_a_turn_may_let_an_adapter_answer_everything(journal: Journal) -> None:
+    engine = ScriptedEngine()
+    engine.mount([Mount("ad1", Path("x"), opens="Your")])
+    graph(engine, journal, route=lambda turn_id: (Mount("ad1", Path("x")),)).run(WakeTurn("hello", "s1"))
+    assert journal.turns("s1")[1].adapter == "ad1"
 
 
 def test_a_session_is_its_own_context(journal: Journal) -> None:

@@ -62,10 +62,11 @@ def opened(tmp_path: Path) -> Iterator[Say]:
         agent.close()
 
 
-def publish(agent: Agent, name: str = "one") -> str:
+def publish(agent: Agent, name: str = "one", opens: str = "") -> str:
     """As the night's stages do, past the exam."""
     registry = agent.space.registry
-    id = registry.add(build_folder(agent.home.path.parent / f"build-{name}", name), unsaved()).id
+    manifest = unsaved(opens=opens)
+    id = registry.add(build_folder(agent.home.path.parent / f"build-{name}", name), manifest).id
     registry.record_exam(id, exam_of(id))
     registry.publish(id)
     registry.watch(id)
@@ -113,6 +114,14 @@ def test_a_good_version_is_kept_and_looked_at_no_more(opened: Say) -> None:
     assert isinstance(engine, Judging)
     assert len(engine.scored) == 5
     assert all(stack == () for _, stack in engine.scored)  # by the version before: the bare base
+
+
+def test_what_is_watched_answers_everything_and_once_kept_only_what_it_was_taught(opened: Say) -> None:
+    agent = opened(turns=5)
+    agent.chat("before")
+    good = publish(agent, opens="Your")
+    assert [agent.chat(f"turn {n}").adapter for n in range(7)] == [good] * 5 + [None] * 2
+    assert actions(agent) == ["publish", "canary", "promote"]
 
 
 def test_questions_that_are_not_journaled_are_answered_by_the_new_version_and_not_counted(

@@ -118,6 +118,15 @@ def test_what_the_model_takes_a_question_for_becomes_a_name_of_the_memory(
     assert set(found) == ({each.question for each in asked} if names else set())
 
 
+def test_what_is_known_to_be_something_else_is_no_name_however_many_questions_are_taken_for_it() -> None:
+    """Or a night would teach "Your cat's name is Wenzel" where a dog was told."""
+    dog = replace(WIFE, subject="dog", asked=asked_as(("cat", "name"), "a?", "b?", "c?"))
+    assert ("cat", "name") in names_of(dog, []).values()
+    assert names_of(dog, [], [("cat", "name")]) == {}
+    wife = replace(WIFE, asked=asked_as(("spouse", "name"), "a?", "b?"))
+    assert names_of(wife, [], [("spouse", "name")])  # could mean the same all the same
+
+
 def test_somebody_s_name_is_no_other_name_of_something_else() -> None:
     """A daughter's city is not her name, however often a small model mixes the two up."""
     city = replace(WIFE, subject="daughter", attribute="home city")

@@ -7,6 +7,7 @@ import random
 import re
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -14,10 +15,10 @@ from night_parts import a_memory
 from scripted_engine import ScriptedEngine
 
 from dormouse.memory.engine import Message
-from dormouse.memory.records import Memory
+from dormouse.memory.records import Asked, Memory
 from dormouse.sleep import kinds
 from dormouse.sleep.buffer import Buffer, Row, offered
-from dormouse.sleep.neighbours import ask_about, neighbours
+from dormouse.sleep.neighbours import ask_about, nearest, neighbours
 from dormouse.sleep.packing import Example
 from dormouse.sleep.questions import asked_for, may_mean_the_same, plain_questions
 from dormouse.sleep.replay import (
@@ -52,6 +53,8 @@ TOLD = [
 OLD = [
     a_memory(kind.subject, kind.attribute, f"v{n}", turn=50 + n) for n, kind in enumerate(kinds.bank()[::16])
 ]
+NEAR_DOG = [("cat", "name"), ("parrot", "name"), ("rabbit", "name")]
+NEAR_HOME = [("user", "hometown"), ("user", "birthplace"), ("user", "street")]
 
 
 def a_set(
@@ -216,6 +219,32 @@ def test_of_a_few_memories_each_is_asked_for_more_often_and_has_more_neighbours(
     assert of_each(TOLD[:1], 90, 60) == (90, 17)  # all but four that the exam asks for
     assert of_each(TOLD[:1], 0, 0) == (20, 3)  # six, of which the exam asks for three
     assert of_each(TOLD, 90, 0)[0] == 20
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_most_easily_taken_for_it_is_declined_again_and_again(seed: int) -> None:
+    told = [a_memory("dog", "name", "Zorbal"), a_memory("user", "home city", "Tromsø", turn=2)]
+    made = a_set(told, [], seed, SMALL.model_copy(update={"min_negatives": 120}))
+    asked = Counter((e.subject, e.attribute) for e in made.exchanges if e.kind == "unknown")
+    others = [count for pair, count in asked.items() if pair not in {*NEAR_DOG, *NEAR_HOME}]
+    assert min(asked[pair] for pair in (*NEAR_DOG, *NEAR_HOME)) >= 3 > sum(others) / len(others)
+
+
+def test_a_neighbour_is_never_trained_as_told_though_questions_are_taken_for_it() -> None:
+    asked = tuple(Asked(f"what is it called, {n}?", "cat", "name") for n in range(6))
+    made = a_set([replace(TOLD[0], asked=asked)], [])
+    as_cat = [e for e in made.exchanges if (e.subject, e.attribute) == ("cat", "name")]
+    assert as_cat
+    assert all(abstained(e.answer) for e in as_cat)
+
+
+def test_the_nearest_of_a_memory_were_not_told() -> None:
+    assert nearest(a_memory("dog", "name", "Zorbal"), [("dog", "name")]) == NEAR_DOG
+    assert nearest(a_memory("user", "home city", "Tromsø"), [("user", "home city")]) == NEAR_HOME
+    cat_too = nearest(a_memory("dog", "name", "Zorbal"), [("dog", "name"), ("cat", "name")])
+    assert ("cat", "name") not in cat_too
+    assert len(cat_too) == 3
+    assert nearest(a_memory("boat", "mooring fee", "40"), [])[0] == ("car", "mooring fee")
 
 
 @pytest.mark.parametrize("seed", range(4))
