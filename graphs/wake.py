@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
 from ..memory.engine import Completion, Message, Role, Sampling, WakeEngine
 from ..memory.errors import UnknownRecord
-from ..memory.gate import speaks
+from ..memory.gate import speaks, usual
 from ..memory.journal import Journal
 from ..memory.settings import MemorySettings
 from ..verifiers.abc import Verifier
@@ -146,7 +146,8 @@ class WakeGraph:
     def warm(self, session_id: str, cancelled: Callable[[], bool]) -> None:
         """Compute what a session's next turn begins with, so that the turn need not; until `cancelled`."""
         beginning = self._prompt.beginning(session_id)
-        self._engine.complete(beginning, Sampling(max_tokens=1), cancelled=cancelled)
+        stack = usual(self._engine)
+        self._engine.complete(beginning, Sampling(max_tokens=1), adapters=stack, cancelled=cancelled)
 
     def _to_the_end(self, graph: Any, run: Run, given: Any, thread: str) -> WakeAnswer:
         """Run the graph, asking whoever can be asked at each interrupt."""

@@ -33,6 +33,11 @@ def speaks(
     return [one.finish == "cancelled" or one.text.lstrip().startswith(opens) for one in begun]
 
 
+def usual(engine: WakeEngine) -> Sequence[Mount] | None:
+    """Who answers what asks for no memory, as WakeEngine takes it: the bare base, or the stack mounted."""
+    return () if engine.mounted and engine.mounted[-1].opens else None
+
+
 def complete_all(
     engine: WakeEngine,
     asked: Sequence[tuple[Sequence[Message], Sampling]],

@@ -107,6 +107,16 @@ def test_what_an_adapter_would_open_otherwise_than_it_was_taught_the_base_answer
     assert (engine.asked[0].sampling.max_tokens, engine.asked[1].adapters) == (1, None if speaks else ())
 
 
+@pytest.mark.parametrize(("opens", "stack"), [("", None), ("Your", ())])
+def test_a_session_is_computed_ahead_for_whoever_answers_most_turns(
+    journal: Journal, opens: str, stack: tuple[Mount, ...] | None
+) -> None:
+    engine = ScriptedEngine()
+    engine.mount([Mount("ad1", Path("x"), opens=opens)])
+    graph(engine, journal).warm("s1", lambda: False)
+    assert engine.asked[-1].adapters == stack
+
+
 def test_whoever_routes_a_turn_may_let_an_adapter_answer_everything(journal: Journal) -> None:
     engine = ScriptedEngine()
     engine.mount([Mount("ad1", Path("x"), opens="Your")])
