@@ -146,9 +146,9 @@ def _memory_exchanges(
     ]
 
 
-def _one_of(pair: Pair, rng: random.Random) -> str:
-    """A question for the pair: as often in plain words as in the bank's, which are many."""
-    return rng.choice(plain_questions(*pair) if rng.random() < 0.5 else ask_about(pair))
+def _one_of(pair: Pair, nearest_one: bool, rng: random.Random) -> str:
+    """A question for the pair; for one of the nearest it is half the time in plain words."""
+    return rng.choice(plain_questions(*pair) if nearest_one and rng.random() < 0.5 else ask_about(pair))
 
 
 def _near(
@@ -196,7 +196,8 @@ def _unknown(
     distant = far[held_back - split :]
     examined = [("neighbour", pair) for pair in kept_back]
     examined += [("unknown", pair) for pair in far[: held_back - split]]
-    probes = [Probe(rng.choice(ask_about(pair)), kind) for kind, pair in examined]
+    asked = (plain_questions, lambda *pair: ask_about(pair))  # in turn, as what was told is asked for
+    probes = [Probe(rng.choice(asked[n % 2](*pair)), kind) for n, (kind, pair) in enumerate(examined)]
     again = [pair for pair in close if pair in first] * _NEAREST_AGAIN + close
     for_old = min(replay.old_negatives, round(replay.negatives_per_memory * len(old)))
     wanted = max(replay.min_negatives, round(replay.negatives_per_memory * len(new)) + for_old)
@@ -205,7 +206,8 @@ def _unknown(
         near_one = close and (not distant or rng.random() < replay.neighbour_share)
         chosen.append(next(near_by if near_one else further))
     exchanges = [
-        Exchange(vary(_one_of(pair, rng), rng), untold_answer(*pair), "unknown", "", *pair) for pair in chosen
+        Exchange(vary(_one_of(pair, pair in first, rng), rng), untold_answer(*pair), "unknown", "", *pair)
+        for pair in chosen
     ]
     return exchanges, probes
 

@@ -103,7 +103,7 @@ class ReplaySettings(_Settings):
         default=240, ge=0, description="Phrasings trained for all new memories together, at least."
     )
     negatives_per_memory: float = Field(
-        default=44.0, ge=0, description="Questions about things never told, per memory."
+        default=40.0, ge=0, description="Questions about things never told, per memory."
     )
     neighbours_per_memory: int = Field(
         default=26,
@@ -111,11 +111,11 @@ class ReplaySettings(_Settings):
         description="Of those, how many ask for the same of others, or for other things of the same.",
     )
     neighbour_share: float = Field(
-        default=0.6, ge=0, le=1, description="Share of the further negatives that ask for neighbours again."
+        default=0.4, ge=0, le=1, description="Share of the further negatives that ask for neighbours again."
     )
     min_negatives: int = Field(default=480, ge=0, description="Questions about things never told, at least.")
     anchors: int = Field(
-        default=320, ge=0, description="General prompts with the base's own answer distribution."
+        default=224, ge=0, description="General prompts with the base's own answer distribution."
     )
     anchor_tokens: int = Field(
         default=16, ge=4, description="Tokens of the base's answer kept with each anchor."

@@ -57,6 +57,11 @@ NEAR_DOG = [("cat", "name"), ("parrot", "name"), ("rabbit", "name")]
 NEAR_HOME = [("user", "hometown"), ("user", "birthplace"), ("user", "street")]
 
 
+def near_all() -> list[tuple[str, str]]:
+    """Every neighbour of what was told."""
+    return neighbours([*TOLD, *OLD], [], 999, random.Random(0))
+
+
 def a_set(
     new: list[Memory] = TOLD, old: list[Memory] = OLD, seed: int = 5, replay: ReplaySettings = SMALL
 ) -> TrainingSet:
@@ -245,6 +250,16 @@ def test_the_nearest_of_a_memory_were_not_told() -> None:
     assert ("cat", "name") not in cat_too
     assert len(cat_too) == 3
     assert nearest(a_memory("boat", "mooring fee", "40"), [])[0] == ("car", "mooring fee")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_exam_asks_for_what_was_never_told_in_plain_words_every_other_time(seed: int) -> None:
+    made = a_set(seed=seed, replay=SMALL)
+    declined = [probe.question for probe in made.probes if not probe.expect]
+    plain = {q for kind in kinds.bank() for q in plain_questions(*kind.key)}
+    plain |= {q for each in near_all() for q in plain_questions(*each)}
+    assert len(declined) == EXAM.unknown_questions
+    assert sum(question in plain for question in declined) >= len(declined) // 2
 
 
 @pytest.mark.parametrize("seed", range(4))
