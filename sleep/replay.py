@@ -89,9 +89,6 @@ class TrainingSet:
         return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-_NEAREST_AGAIN = 5  # times before other neighbours are asked about again
-
-
 def _rng(seed: int, *parts: str) -> random.Random:
     """A generator that depends on what it is for, so that one memory more does not reshuffle all others."""
     return random.Random(
@@ -165,7 +162,7 @@ def _near(
     beside = min(len(old), replay.old_negatives // max(1, replay.neighbours_per_memory))
     chosen_old = [*old] if beside == len(old) else _rng(seed, "beside").sample([*old], beside)
     for_new = replay.negatives_per_memory * len(new)
-    more = max(1.0, replay.min_negatives / for_new) if for_new else 1.0
+    more = max(1.0, replay.min_negatives / for_new) if for_new and replay.nearest_again else 1.0
     near = neighbours(new, taken, round(more * replay.neighbours_per_memory), rng)
     near_old = neighbours(chosen_old, taken, replay.neighbours_per_memory, rng)
     return [*dict.fromkeys([*near, *near_old])]
@@ -189,7 +186,7 @@ def _unknown(
     far = [kind.key for kind in other_kinds(taken) if kind.key not in near]
     rng.shuffle(near)
     rng.shuffle(far)
-    first = {pair for memory in new for pair in nearest(memory, taken)}
+    first = {pair for memory in new for pair in nearest(memory, taken)} if replay.nearest_again else set()
     near.sort(key=lambda pair: (pair not in first, not asked_first(pair)))
     split = min(held_back // 2, len(near) // 2)
     close, kept_back = near[: len(near) - split], near[len(near) - split :]
@@ -198,7 +195,7 @@ def _unknown(
     examined += [("unknown", pair) for pair in far[: held_back - split]]
     asked = (plain_questions, lambda *pair: ask_about(pair))  # in turn, as what was told is asked for
     probes = [Probe(rng.choice(asked[n % 2](*pair)), kind) for n, (kind, pair) in enumerate(examined)]
-    again = [pair for pair in close if pair in first] * _NEAREST_AGAIN + close
+    again = [pair for pair in close if pair in first] * replay.nearest_again + close
     for_old = min(replay.old_negatives, round(replay.negatives_per_memory * len(old)))
     wanted = max(replay.min_negatives, round(replay.negatives_per_memory * len(new)) + for_old)
     chosen, near_by, further = [*close], cycle(again), cycle(distant)

@@ -113,6 +113,12 @@ class ReplaySettings(_Settings):
     neighbour_share: float = Field(
         default=0.4, ge=0, le=1, description="Share of the further negatives that ask for neighbours again."
     )
+    nearest_again: int = Field(
+        default=5,
+        ge=0,
+        description="How often what is most easily taken for a memory is asked about again before other "
+        "neighbours; with 0 few memories have no more neighbours each, either.",
+    )
     min_negatives: int = Field(default=480, ge=0, description="Questions about things never told, at least.")
     anchors: int = Field(
         default=224, ge=0, description="General prompts with the base's own answer distribution."
@@ -265,6 +271,9 @@ class NapReplaySettings(ReplaySettings):
         default=10,
         ge=0,
         description="Of those, how many ask for the same of others, or for other things of the same.",
+    )
+    nearest_again: int = Field(
+        default=0, ge=0, description="How often what is most easily taken for a memory is asked about again."
     )
     min_negatives: int = Field(default=40, ge=0, description="Questions about things never told, at least.")
     anchors: int = Field(
