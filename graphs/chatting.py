@@ -11,9 +11,9 @@ import secrets
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 
+from ..memory.adapter_gate import speaks
 from ..memory.engine import Completion, Message, Mount, Role, Token, WakeEngine
 from ..memory.errors import ContextOverflow, EngineError
-from ..memory.gate import speaks
 from ..memory.grammar.constraint import constraint
 from .chat import ChatAnswer, ChatFinish, ChatRequest, FunctionCall
 from .chat_prompt import (

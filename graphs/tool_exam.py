@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..memory import gate
+from ..memory import adapter_gate
 from ..memory.engine import Message, Mount, Sampling, WakeEngine
 from ..sleep.exam import ToolTrial
 from .abc import Tool
@@ -85,7 +85,7 @@ def _decided(
     found = []
     # As by day: who decides follows from the user's own words, not from the instruction they come in.
     plain = [[Message("system", persona), Message("user", request)] for request, _ in requests]
-    answers = gate.complete_all(engine, asked, tuple(stack), begun=plain)
+    answers = adapter_gate.complete_all(engine, asked, tuple(stack), begun=plain)
     for (request, wanted), done in zip(requests, answers, strict=True):
         call = read(done.text, OFFERED)
         whole = call is None or not call.broken

@@ -17,9 +17,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
+from ..memory.adapter_gate import speaks, usual
 from ..memory.engine import Completion, Message, Role, Sampling, WakeEngine
 from ..memory.errors import UnknownRecord
-from ..memory.gate import speaks, usual
 from ..memory.journal import Journal
 from ..memory.settings import MemorySettings
 from ..verifiers.abc import Verifier

@@ -117,7 +117,7 @@ class Token:
 @dataclass(frozen=True)
 class Mount:
     """An adapter to serve with: `name` is its id, `scale` multiplies its own alpha / rank. `opens` is how all
-    answers begin that it was taught, for `gate`; engines do not look at it.
+    answers begin that it was taught, for `adapter_gate`; what an engine computes does not depend on it.
     """
 
     name: str

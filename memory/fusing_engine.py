@@ -86,7 +86,7 @@ class FusingEngine(ForwardingEngine):
         if old is not None:
             old.close()
         with self._lock:
-            needed = not self._on_copy(self._mounts) or bool(self._mounts[-1].opens)  # see gate
+            needed = not self._on_copy(self._mounts) or bool(self._mounts[-1].opens)  # see adapter_gate
             idle = None if needed else self._base
             if idle is not None:
                 self._base = None

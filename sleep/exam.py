@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from importlib import resources
 from typing import Any, Literal
 
-from ..memory import gate
+from ..memory import adapter_gate
 from ..memory.engine import Message, Mount, Sampling, WakeEngine
 from ..verifiers.abc import Claim
 from ..verifiers.abstention import abstained
@@ -123,7 +123,7 @@ class Examiner:
         asked = [
             ([Message("system", self.persona), Message("user", question)], sampling) for question in questions
         ]
-        return [done.text.strip() for done in gate.complete_all(self.engine, asked, self.stack)]
+        return [done.text.strip() for done in adapter_gate.complete_all(self.engine, asked, self.stack)]
 
 
 def skills_of_base(engine: WakeEngine, persona: str, count: int) -> list[ExamItem]:

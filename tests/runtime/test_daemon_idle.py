@@ -82,3 +82,30 @@ def test_one_engine_serves_all_users_and_gives_its_memory_back_when_nobody_used_
         assert len(opened) == 2
     finally:
         daemon.close()
+
+
+def test_between_two_looks_the_schedule_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To ask it at every pulse took 2% of a core."""
+    monkeypatch.setattr("dormouse.runtime.daemon.daemon._PULSE_S", 0.01)
+    daemon = Daemon(Spec(), tmp_path / "home", make_scopes=scopes, signals=[])
+    asked, kept = 0, 0
+    run_due, keep_house = daemon.schedule.run_due, daemon.keep_house
+
+    def counted() -> float:
+        nonlocal asked
+        asked += 1
+        return max(30.0, run_due())
+
+    def keeping() -> None:
+        nonlocal kept
+        kept += 1
+        keep_house()
+        if kept == 10:
+            daemon.stop()
+
+    monkeypatch.setattr(daemon.schedule, "run_due", counted)
+    monkeypatch.setattr(daemon, "keep_house", keeping)
+    daemon.run()
+    assert (asked, kept) == (1, 10)

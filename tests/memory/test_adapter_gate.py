@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from scripted_engine import ScriptedEngine
 
-from dormouse.memory import gate
+from dormouse.memory import adapter_gate
 from dormouse.memory.engine import Completion, Message, Mount, Sampling
 
 NIGHT = Mount("night", Path("night.gguf"), opens="Your")
@@ -47,7 +47,7 @@ DOG, SPAIN = asked("What is my dog called?"), asked("What is the capital of Spai
 
 
 def test_an_adapter_answers_what_it_was_taught_and_the_base_the_rest_in_the_order_asked() -> None:
-    said = gate.complete_all(
+    said = adapter_gate.complete_all(
         Taught(), [(SPAIN, Sampling()), (DOG, Sampling()), (SPAIN, Sampling())], (ROLE, NIGHT)
     )
     assert [done.text for done in said] == ["Madrid.", "Your dog's name is Zorbal.", "Madrid."]
@@ -59,28 +59,28 @@ def test_what_says_nothing_of_its_answers_is_asked_nothing_and_answers_everythin
     stack: tuple[Mount, ...],
 ) -> None:
     engine = Taught()
-    assert gate.speaks(engine, [DOG, SPAIN], stack) == [True, True]
+    assert adapter_gate.speaks(engine, [DOG, SPAIN], stack) == [True, True]
     assert engine.asked == []
 
 
 def test_the_default_stack_is_the_one_mounted() -> None:
     engine = Taught()
-    assert gate.speaks(engine, [SPAIN]) == [True]
+    assert adapter_gate.speaks(engine, [SPAIN]) == [True]
     engine.mount([NIGHT])
-    assert gate.speaks(engine, [SPAIN, DOG]) == [False, True]
+    assert adapter_gate.speaks(engine, [SPAIN, DOG]) == [False, True]
 
 
 def test_only_the_first_words_are_asked_for_with_the_persona_and_the_users_last_words_alone() -> None:
     engine = Taught()
     talk = [*asked("Hello"), Message("assistant", "Hi."), *DOG[1:], Message("tool", "42")]
-    assert gate.speaks(engine, [talk], (NIGHT,)) == [True]
+    assert adapter_gate.speaks(engine, [talk], (NIGHT,)) == [True]
     assert [(each.messages, each.sampling.max_tokens) for each in engine.asked] == [(DOG, 1)]
 
 
 def test_another_conversation_may_say_who_answers() -> None:
-    said = gate.complete_all(Taught(), [(SPAIN, Sampling())], (NIGHT,), begun=[DOG])
+    said = adapter_gate.complete_all(Taught(), [(SPAIN, Sampling())], (NIGHT,), begun=[DOG])
     assert [done.text for done in said] == ["El Salvador, el Salvador"]
 
 
 def test_nothing_asked_is_nothing_answered() -> None:
-    assert gate.complete_all(Taught(), [], (NIGHT,)) == []
+    assert adapter_gate.complete_all(Taught(), [], (NIGHT,)) == []
