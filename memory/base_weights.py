@@ -25,7 +25,6 @@ from .settings import ServeAs
 EMBEDDED = "embedded"
 AUTO_EXPAND_BYTES = 1 << 30  # the largest F16 copy that `serve_as: auto` makes
 SERVED_COPY = "f16.gguf"
-_PLAIN_KINDS = (0, 1, 30)  # F32, F16, BF16
 _RECORD_VERSION = 1
 
 
@@ -96,10 +95,9 @@ def derived(sha256: str, cache: Path) -> Path:
 
 def expands(header: GgufHeader, serve_as: ServeAs) -> bool:
     """Whether the copy in F16 is served: asked for, or small enough and the file is quantised."""
-    quantised = any(tensor.kind not in _PLAIN_KINDS for tensor in header.tensors)
     if serve_as == "auto":
-        return quantised and expanded_size(header) <= AUTO_EXPAND_BYTES
-    return serve_as == "f16" and (quantised or any(tensor.kind != 1 for tensor in _matrices(header)))
+        return header.quantised and expanded_size(header) <= AUTO_EXPAND_BYTES
+    return serve_as == "f16" and (header.quantised or any(tensor.kind != 1 for tensor in _matrices(header)))
 
 
 def _is_whole(path: Path, cache: Path) -> bool:

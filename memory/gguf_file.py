@@ -25,6 +25,7 @@ MAGIC = b"GGUF"
 VERSIONS = (2, 3)  # version 1 counted in 32 bits and is no longer written
 DEFAULT_ALIGNMENT = 32
 _MOST_DIMENSIONS = 4
+_PLAIN_KINDS = (0, 1, 30)  # F32, F16, BF16
 STRING, ARRAY = 8, 9
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 
@@ -70,6 +71,11 @@ class GgufHeader:
     @property
     def alignment(self) -> int:
         return int(self.metadata.get("general.alignment", DEFAULT_ALIGNMENT))
+
+    @property
+    def quantised(self) -> bool:
+        """Whether any tensor holds anything but plain numbers."""
+        return any(tensor.kind not in _PLAIN_KINDS for tensor in self.tensors)
 
     @property
     def parameters(self) -> int:

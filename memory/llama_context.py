@@ -20,8 +20,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import BaseWeightsError, EngineClosed, EngineError
-from .llama_library import forget_reasons, last_reason, llama, model_params
+from .errors import BadSource, BaseWeightsError, EngineClosed, EngineError
+from .home import cache_path
+from .kept_header import kept_header
+from .llama_library import forget_reasons, last_reason, llama, model_params, packs_for_amx
 
 BATCH_TOKENS = 512
 STEP_TOKENS = 128  # of a prompt, between two looks at whether it was cancelled
@@ -275,10 +277,19 @@ def _load(gguf: Path) -> Any:
     if not gguf.is_file():
         raise BaseWeightsError(gguf, "there is no such file")
     forget_reasons()
-    model = library.llama_model_load_from_file(os.fsencode(gguf), model_params())
+    params = model_params(unquantised=packs_for_amx() and _unquantised(gguf))
+    model = library.llama_model_load_from_file(os.fsencode(gguf), params)
     if not model:
         raise BaseWeightsError(gguf, last_reason("llama.cpp cannot load it"))
     return model
+
+
+def _unquantised(gguf: Path) -> bool:
+    """Whether all weights are plain numbers; not of a file that llama.cpp is about to refuse."""
+    try:
+        return not kept_header(gguf, cache_path()).quantised
+    except BadSource:
+        return False
 
 
 def _no_context(tokens: int) -> EngineError:

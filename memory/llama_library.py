@@ -125,15 +125,25 @@ def features() -> tuple[str, ...]:
     return tuple(name.strip() for name in found)
 
 
-def model_params() -> Any:
+def packs_for_amx() -> bool:
+    """Whether llama.cpp would pack weights anew for the matrix unit (AMX) of this processor."""
+    return "AMX_INT8" in features()
+
+
+def model_params(*, unquantised: bool = False) -> Any:
     """How a model's file is loaded: into memory, for the processor.
 
-    Where there is AMX, weights are left as the file has them: llama.cpp packs quantised ones anew for it, and
-    its product of those ends the process (ggml-org/llama.cpp#20824).
+    Where there is AMX, quantised weights are left as the file has them: llama.cpp packs them anew for it, and
+    its product of those ends the process (ggml-org/llama.cpp#20824). `unquantised` ones are packed, and
+    read rather than mapped, because the file's pages would stay in memory beside the packed copy.
     """
-    params = llama().llama_model_default_params()
+    library = llama()
+    params = library.llama_model_default_params()
     params.n_gpu_layers = 0
-    params.use_extra_bufts = "AMX_INT8" not in features()
+    if packs_for_amx():
+        params.use_extra_bufts = unquantised
+        if unquantised:
+            params.load_mode = library.LLAMA_LOAD_MODE_NONE
     return params
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from tiny_models import TinyShape, write_tiny_adapter, write_tiny_llama
 
-from dormouse.memory import llama_adapters, llama_context
+from dormouse.memory import llama_adapters, llama_context, llama_library
 from dormouse.memory.engine import Message, Mount, Sampling
 from dormouse.memory.errors import BaseWeightsError, EngineClosed, EngineError
 from dormouse.memory.llama_engine import LlamaEngine
@@ -368,3 +368,12 @@ def test_the_embedded_base_scores_a_true_answer_higher(embedded: LlamaEngine) ->
     ask = [Message("user", "What color is a clear daytime sky?")]
     blue, stone = (np.mean(embedded.score(ask, said)) for said in ("It is blue.", "It is stone."))
     assert blue > stone
+
+
+def test_only_weights_that_are_plain_numbers_are_packed_for_amx(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(llama_library, "features", lambda: ("AVX512", "AMX_INT8"))
+    assert llama_library.packs_for_amx()
+    assert llama_library.model_params(unquantised=True).use_extra_bufts
+    assert not llama_library.model_params().use_extra_bufts  # llama.cpp's product of those ends the process
+    monkeypatch.setattr(llama_library, "features", lambda: ("AVX512",))
+    assert llama_library.model_params().use_extra_bufts
