@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
@@ -34,6 +34,7 @@ _MONTHS = (
     "December",
 )
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_WITHOUT_EVERYDAY, _WITH_EVERYDAY = "abcde", "fghijklm"  # files of one-off turns
 _SLOT = re.compile(r"\{(\w+)\}")
 
 
@@ -87,7 +88,19 @@ def _told(entry: Any, subject: str, attribute: str, values: Any) -> Told:
 
 @cache
 def bank() -> tuple[Kind, ...]:
-    """All kinds, in a fixed order. Rows of one pair are one kind, each telling with the values of its row."""
+    """All kinds, in a fixed order. Rows of one pair are one kind, each telling with the values of its row.
+
+    To a kind's own questions come the everyday ones that one-off turns ask for the same pair.
+    """
+    everyday = _everyday_questions()
+    return tuple(
+        replace(kind, asked=tuple(dict.fromkeys((*kind.asked, *everyday.get(kind.key, ())))))
+        for kind in _written_kinds()
+    )
+
+
+@cache
+def _written_kinds() -> tuple[Kind, ...]:
     kinds: dict[Pair, Kind] = {}
     folder = resources.files(__package__) / "data" / "kinds"
     for path in sorted(folder.iterdir(), key=lambda item: item.name):
@@ -106,9 +119,28 @@ def _kind(row: Mapping[str, Any]) -> Kind:
     return Kind(subject, attribute, _fill(values), told, tuple(row["asked"]))
 
 
+def _everyday_questions() -> dict[Pair, list[str]]:
+    """By pair, what a stranger to the telling could ask, too; nothing that is asked for two pairs."""
+    asks: dict[tuple[str, ...], set[Pair]] = {}
+    found: dict[Pair, list[str]] = {}
+    for kind in _written_kinds():
+        for question in kind.asked:
+            asks.setdefault(words(question), set()).add(kind.key)
+    for row in _one_offs(f"oneoff_{letter}.jsonl" for letter in _WITH_EVERYDAY):
+        for (subject, attribute, _), asked in zip(row.facts, row.asked, strict=False):
+            for question in asked[:-1]:  # the last leans on the telling
+                asks.setdefault(words(question), set()).add((subject, attribute))
+                found.setdefault((subject, attribute), []).append(question)
+    return {pair: [q for q in asked if asks[words(q)] == {pair}] for pair, asked in found.items()}
+
+
 @cache
 def one_offs() -> tuple[OneOff, ...]:
-    names = (*(f"oneoff_{letter}.jsonl" for letter in "abcde"), "context.jsonl")
+    letters = _WITHOUT_EVERYDAY + _WITH_EVERYDAY
+    return _one_offs([*(f"oneoff_{letter}.jsonl" for letter in letters), "context.jsonl"])
+
+
+def _one_offs(names: Iterable[str]) -> tuple[OneOff, ...]:
     return tuple(
         OneOff(
             row.get("text") or row["now"],
@@ -119,6 +151,11 @@ def one_offs() -> tuple[OneOff, ...]:
         for name in names
         for row in _rows(name)
     )
+
+
+def words(question: str) -> tuple[str, ...]:
+    """The words of a question, whatever their case and the marks between them."""
+    return tuple(re.findall(r"[\w']+", question.casefold()))
 
 
 @cache

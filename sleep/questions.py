@@ -16,7 +16,7 @@ from itertools import zip_longest
 
 from ..memory.records import Asked, Memory
 from . import kinds
-from .kinds import Pair
+from .kinds import Pair, words
 from .synonyms import also_called
 
 _PLURAL = re.compile(r"[^sui]s$")  # shoes, not tennis, address or bus
@@ -150,11 +150,6 @@ def _distinct(questions: Iterable[str]) -> list[str]:
     for question in questions:
         found.setdefault(words(question), question)
     return list(found.values())
-
-
-def words(question: str) -> tuple[str, ...]:
-    """The words of a question, whatever their case and the marks between them."""
-    return tuple(re.findall(r"[\w']+", question.casefold()))
 
 
 def ways_for(

@@ -20,7 +20,7 @@ from ..memory.records import Asked, Memory
 from . import kinds
 from .buffer import Row, draw
 from .contrast import contrasted
-from .kinds import Pair
+from .kinds import Pair, words
 from .neighbours import ask_about, asked_first, like, nearest, neighbours
 from .packing import DARK, OLD, STORED, Example
 from .questions import (
@@ -32,7 +32,6 @@ from .questions import (
     untold_answer,
     vary,
     ways_for,
-    words,
 )
 from .settings import ExamSettings, ReplaySettings
 

@@ -238,7 +238,7 @@ def _every_question(bank: Sequence[Kind], one_offs: Sequence[OneOff]) -> list[tu
         for fact, asked in zip(row.facts, row.asked, strict=False)
         for question in asked
     ]
-    return [*of_kinds, *of_rows]
+    return list(dict.fromkeys((*of_kinds, *of_rows)))
 
 
 def stream(
@@ -256,15 +256,15 @@ def stream(
     questions = _in_turn(_every_question(bank, one_offs), rng)
     while True:
         dice = rng.random()
-        if dice < 0.19:
+        if dice < 0.12:
             yield note_from_bank(next(told), bank, rng)
-        elif dice < 0.33:
+        elif dice < 0.34:
             yield note_from_one_off(next(rows), bank, rng)
         elif dice < 0.40:
             yield note_without_fact(bank, rng)
-        elif dice < 0.49:
+        elif dice < 0.47:
             yield asking(bank, one_offs, rng)
-        elif dice < 0.94:
+        elif dice < 0.95:
             yield honesty(*next(questions), persona, rng)
         else:
             yield reading(bank, persona, rng)

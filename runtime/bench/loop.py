@@ -21,7 +21,7 @@ from ...memory.errors import DormouseError
 from ...memory.home import cache_path
 from ...sleep import kinds
 from ...sleep.exam import ExamItem
-from ...sleep.questions import words
+from ...sleep.kinds import words
 from ...sleep.replay import anchor_prompts
 from ..agent import Agent
 from ..spec import Spec

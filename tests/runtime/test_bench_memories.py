@@ -19,8 +19,9 @@ from dormouse.runtime.bench.report import BenchReport, write_report
 from dormouse.runtime.spec import Spec
 from dormouse.sleep import kinds
 from dormouse.sleep.exam import ExamItem, ExamReport, ask_items
+from dormouse.sleep.kinds import words
 from dormouse.sleep.neighbours import ask_about
-from dormouse.sleep.questions import may_mean_the_same, words
+from dormouse.sleep.questions import may_mean_the_same
 from dormouse.sleep.records import NightReport
 
 

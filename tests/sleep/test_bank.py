@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import re
 from importlib import resources
 
 import pytest
@@ -12,13 +11,8 @@ import pytest
 from dormouse.runtime.bench.personas import personas
 from dormouse.runtime.demo import demo_day
 from dormouse.sleep import kinds
-from dormouse.sleep.kinds import Kind
+from dormouse.sleep.kinds import Kind, words
 from dormouse.sleep.questions import may_mean_the_same
-
-
-def words(text: str) -> tuple[str, ...]:
-    return tuple(re.findall(r"[\w']+", text.casefold()))
-
 
 EVERYONE = [*personas("test"), *personas("dev"), demo_day()]
 DAYS = [day for person in EVERYONE for day in (person.first, person.later) if day is not None]
@@ -64,3 +58,14 @@ def test_nothing_that_is_told_before_a_judged_night_is_trained() -> None:
     told = {words(kinds.tell(each, rng)[0]) for kind in kinds.bank() for each in kind.told}
     told |= {words(row.text) for row in kinds.one_offs()} | {words(t) for t in kinds.talk_without_facts()}
     assert told.isdisjoint(JUDGED)
+
+
+def test_everyday_questions_of_one_off_turns_are_asked_for_their_kind_too() -> None:
+    asked = {question for kind in kinds.bank() if kind.key == ("user", "job") for question in kind.asked}
+    rows = [row for row in kinds.one_offs() if row.facts and row.facts[0][:2] == ("user", "job")]
+    seven = [row.asked[0] for row in rows if row.asked and len(row.asked[0]) == 7]
+    assert len(seven) > 30
+    everyday = {question for questions in seven for question in questions[:-1]}
+    leaning = {questions[-1] for questions in seven}
+    assert len(asked & everyday) > 0.9 * len(everyday)  # all but what is asked for two pairs
+    assert not asked & (leaning - everyday)
