@@ -92,7 +92,7 @@ def be_a_client(url: str) -> None:
                 print(f"{text}\n  {''.join(answer.iter_text())}")
         print("ada's:", ada.get("/recall", params={"query": "What is my parrot called?"}).json())
         assert ada.get("/recall", params={"query": "parrot"}).json() == ["My parrot Quibble speaks Danish."]
-        assert bo.get("/recall", params={"query": "parrot Quibble"}).json() == []
+        assert "Quibble" not in bo.get("/recall", params={"query": "parrot Quibble"}).text
         print("forgotten:", ada.delete("/memories", params={"matching": "Quibble"}).json())
         assert "Quibble" not in ada.get("/recall", params={"query": "parrot Quibble"}).text
         assert httpx2.get(f"{url}/recall", params={"query": "parrot"}).status_code == 401

@@ -7,26 +7,27 @@ as untrusted. Knows nothing of which tools there are.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
-from ..memory.engine import Completion, Message, OfferedTool, Role, Sampling, WakeEngine
+from ..memory.engine import Message, Role, Sampling, WakeEngine
 from ..memory.journal import Journal
 from ..memory.records import CallState
 from . import decision
 from .abc import Tool, ToolFailed, Where
 from .context import clip
+from .decision import SPARE_TOKENS
 from .events import Asked, CallBegan, CallEnded
 from .evidence import pack
 from .native_tools import Native
 from .running import Limits, Run
 
 QUESTION_TOKENS = 64
-SPARE_TOKENS = 16
 
 
 class Pending(TypedDict):
-    """A call on its way, as it stands in a checkpoint. `id` is the journal's, None without one."""
+    """A call on its way, as it stands in a checkpoint. `id` is the journal's, None without one; `result` is
+    what came of it, once it has ended.
+    """
 
     id: int | None
     name: str
@@ -34,6 +35,7 @@ class Pending(TypedDict):
     asked: bool
     approved: bool
     broken: str
+    result: NotRequired[str]
 
 
 class Calls:
@@ -58,10 +60,7 @@ class Calls:
 
     def native(self, engine: WakeEngine) -> Native | None:
         """The tools in the base's own words, where its chat template has some for them."""
-        if not self.tools or engine.tool_syntax is None:
-            return None
-        tools = (OfferedTool(t.name, t.description, t.parameters) for t in self.tools.values())
-        return Native(engine.tool_syntax, tuple(tools))
+        return decision.native(engine, list(self.tools.values()))
 
     def told(self, engine: WakeEngine, messages: Sequence[Message]) -> list[Message]:
         """The messages as they are answered: told of the tools where that has a place of its own."""
@@ -94,9 +93,18 @@ class Calls:
     ) -> tuple[Pending | None, bytes | None]:
         """The call the model wants, and the tokens it said so with; none for one that was `made` before."""
         turn = run.turn
-        answer, call = self._decided(engine, run, messages)
+        answer, call = decision.decide(
+            engine,
+            list(self.tools.values()),
+            messages,
+            clip(turn.text, QUESTION_TOKENS, engine.count),
+            Sampling(max_tokens=run.tokens_left(self._limits.call_tokens), top_logprobs=self._top_k),
+            adapters=turn.adapters,
+            cancelled=run.stopped,
+        )
         if answer is None or answer.finish == "cancelled":
             return None, None
+        run.spent_tokens += len(answer.tokens)
         again = call is not None and any(
             (call.name, call.arguments) == (each["name"], each["arguments"]) for each in made
         )
@@ -111,34 +119,6 @@ class Calls:
             broken=call.broken,
         )
         return pending, pack(answer.tokens) if self._top_k else None
-
-    def _decided(
-        self, engine: WakeEngine, run: Run, messages: Sequence[Message]
-    ) -> tuple[Completion | None, decision.Call | None]:
-        """What was said, and the call in it."""
-        turn, tools, native = run.turn, list(self.tools.values()), self.native(engine)
-        *before, last = messages
-        if native is None:
-            words = self.instruction(engine, turn.text)
-            asked = [*before, Message(last.role, f"{last.content}\n\n{words}")]
-        else:
-            asked = native.offered(messages)
-        room = engine.context_tokens - engine.count_messages(asked) - SPARE_TOKENS
-        sampling = Sampling(
-            max_tokens=max(1, min(run.tokens_left(self._limits.call_tokens), room)), top_logprobs=self._top_k
-        )
-        if native is None:
-            sampling = replace(sampling, json_schema=decision.schema(tools))
-            answer = engine.complete(asked, sampling, adapters=turn.adapters, cancelled=run.stopped)
-            run.spent_tokens += len(answer.tokens)
-            return answer, decision.read(answer.text, tools) if answer.finish != "cancelled" else None
-        said = native.decided(
-            engine, asked, sampling, must=False, adapters=turn.adapters, cancelled=run.stopped
-        )
-        if said is None or said.finish == "cancelled":
-            return said, None
-        run.spent_tokens += len(said.tokens)
-        return said, decision.read_native(said.text, native)
 
     def permit(self, run: Run, reply_to: int | None, pending: Pending, evidence: bytes | None) -> Pending:
         """Journal the call: as being made, or as waiting to be allowed."""
@@ -198,6 +178,9 @@ class Calls:
             return tool.call_in(pending["arguments"], where), "done"
         except ToolFailed as failure:
             return f"{tool.name} failed: {failure}", "failed"
+        except Exception as error:  # noqa: BLE001  another's code; the model is told of it
+            said = " ".join(f"{type(error).__name__}: {error}".split())
+            return f"{tool.name} failed: {said}", "failed"
         except BaseException:
             if id is not None:
                 self._journal.end_tool_call(id, "the turn was stopped while this call was made", "lost")
@@ -207,6 +190,11 @@ class Calls:
         if tool.approval == "ask" and session is not None:
             return (session, tool.name) not in self._granted
         return tool.approval != "never"
+
+
+def was_made(call: Pending) -> bool:
+    """Whether a call that has ended was made at all: it was whole, and allowed where that had to be asked."""
+    return not call["broken"] and (call["approved"] or not call["asked"])
 
 
 def asked_of(value: Mapping[str, Any]) -> Asked:

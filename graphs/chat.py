@@ -134,6 +134,9 @@ def with_system(messages: Sequence[ChatMessage], persona: str) -> tuple[ChatMess
     first, rest = messages[0], tuple(messages[1:])
     if first.role != "system":
         return (ChatMessage("system", persona), *messages)
-    if not first.content.strip() or first.content.strip() == persona.strip():
+    own = first.content.strip()
+    if not own or own == persona.strip():
         return (ChatMessage("system", persona), *rest)
+    if own.startswith(f"{persona.strip()}\n"):
+        return tuple(messages)
     return (ChatMessage("system", f"{persona}\n{first.content}"), *rest)

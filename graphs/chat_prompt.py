@@ -14,7 +14,7 @@ from ..memory.engine import Message, OfferedTool
 from ..memory.errors import BadInput
 from ..memory.tool_syntax import ToolSyntax
 from .chat import ChatMessage, ChatRequest, Function, FunctionCall
-from .native_tools import Native, rebased
+from .native_tools import Native, arguments_schema, properties_of
 
 _NONE = "none"
 _CALL, _ARGUMENTS = "function", "arguments"
@@ -106,8 +106,7 @@ def call_schema(request: ChatRequest) -> str:
     choices, declared = [], {}
     for number, function in enumerate(functions):
         part = f"function{number}"
-        known = function.parameters if function.parameters.get("properties") else _NO_ARGUMENTS
-        declared[part] = rebased(known, f"#/$defs/{part}")
+        declared[part] = arguments_schema(function.parameters, f"#/$defs/{part}")
         choices.append(_choice(function.name, {"$ref": f"#/$defs/{part}"}))
     if request.choice == "auto":
         choices = [_choice(_NONE, None), *choices]
@@ -159,9 +158,6 @@ def already_made(name: str, arguments: str, messages: Sequence[ChatMessage]) -> 
     return any(call.name == name and _loaded(call.arguments) == wanted for call in since)
 
 
-_NO_ARGUMENTS = {"type": "object", "properties": {}, "additionalProperties": False}
-
-
 def _choice(name: str, parameters: Mapping[str, Any] | None) -> dict[str, Any]:
     properties: dict[str, Any] = {_CALL: {"const": name}}
     if parameters is not None:
@@ -175,8 +171,7 @@ def _choice(name: str, parameters: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _described(function: Function) -> str:
-    known = function.parameters.get("properties")
-    parameters = known if isinstance(known, Mapping) else {}
+    parameters = properties_of(function.parameters)
     shown = ", ".join(f"{name}{_said_of(schema)}" for name, schema in parameters.items())
     what = " ".join(function.description.split())
     return f"- {function.name}({shown}){': ' + what if what else ''}"

@@ -127,18 +127,21 @@ class Chatting:
     def _call_in(
         self, decided: Completion, request: ChatRequest, native: Native | None
     ) -> FunctionCall | None:
-        text = decided.text
-        if decided.finish == "length":  # closed where it was cut off
-            schema = call_schema(request) if native is None else native.schema()
-            text = constraint(schema).settled(text).text
+        """The call decided on; None for none, and where it may be none for one that broke a rule which no
+        grammar holds a model to: what is then nearest to it is not what was meant.
+        """
+        if decided.finish == "cancelled":
+            return None
+        schema = call_schema(request) if native is None else native.schema()
+        settled = constraint(schema).settled(decided.text.strip())
+        if request.choice == "auto" and settled.how == "replaced":
+            return None
         if native is None:
-            found = read_call(text)
+            found = read_call(settled.text)
         else:
-            said = native.syntax.read(text)
+            said = native.syntax.read(settled.text)
             found = None if said is None else (said[0], json.dumps(said[1], ensure_ascii=False))
         if found is None:
-            if request.choice != "auto" and decided.finish != "cancelled":
-                raise EngineError("the arguments of the function that must be called do not fit the context")
             return None
         name, arguments = found
         if request.choice == "auto" and already_made(name, arguments, request.messages):
@@ -148,29 +151,34 @@ class Chatting:
     def _say(
         self, request: ChatRequest, messages: list[Message]
     ) -> Generator[Token | FunctionCall, None, ChatAnswer]:
-        said: list[Token] = []
+        sampling, said = request.sampling, list[Token]()
 
         def enough() -> bool:
             return self.cancelled() or looping([token.id for token in said[-LOOP_WINDOW:]])
 
-        sampling = request.sampling
+        held = None if sampling.json_schema is None else constraint(sampling.json_schema)
+        late = held is not None and bool(held.unseen)  # known to be right only when it is whole
         sampling = replace(sampling, max_tokens=min(sampling.max_tokens, self._room(messages)))
         if sampling.json_schema is not None or sampling.grammar is not None:
             enough = self.cancelled  # JSON that ends midway is of no use
         with self.engine.stream(messages, sampling, adapters=self.adapters, cancelled=enough) as answer:
             for token in answer:
                 said.append(token)
-                yield token
+                if not late:
+                    yield token
             completion = answer.completion
         finish: ChatFinish = completion.finish
         if finish == "cancelled" and not self.cancelled():
             finish = "stop"
-        text = completion.text
-        if sampling.json_schema is not None and finish == "length":
-            text = constraint(sampling.json_schema).settled(text).text  # closed where it was cut off
-            if said and text.startswith(completion.text) and text != completion.text:
-                yield Token(said[-1].id, text[len(completion.text) :], 0.0)  # no token of the model's own
-        return _answered(completion, text, (), finish)
+        if held is None or finish == "cancelled":
+            return _answered(completion, completion.text, (), finish)
+        text = held.settled(completion.text).text
+        kept = completion.text if text.startswith(completion.text) else ""
+        if late and kept:
+            yield from said
+        if text != kept and (late or kept):
+            yield Token(said[-1].id if said else 0, text[len(kept) :], 0.0)  # no token of the model's own
+        return _answered(completion, text, (), finish, replaced=late and not kept)
 
     def _room(self, messages: Sequence[Message]) -> int:
         """Tokens left for an answer. ContextOverflow when it is next to nothing."""
@@ -195,13 +203,18 @@ def _takes(engine: WakeEngine, *roles: Role) -> bool:
 
 
 def _answered(
-    completion: Completion, text: str, calls: tuple[FunctionCall, ...], finish: ChatFinish
+    completion: Completion,
+    text: str,
+    calls: tuple[FunctionCall, ...],
+    finish: ChatFinish,
+    *,
+    replaced: bool = False,
 ) -> ChatAnswer:
     return ChatAnswer(
         text=text,
         calls=calls,
         finish=finish,
-        tokens=completion.tokens,
+        tokens=() if replaced else completion.tokens,
         prompt_tokens=completion.prompt_tokens,
         reused_tokens=completion.reused_tokens,
         generated_tokens=len(completion.tokens),

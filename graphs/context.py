@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from ..memory.engine import Message
 from ..memory.recalling import HEADER
@@ -58,6 +58,17 @@ def spoken(turns: Sequence[Turn]) -> list[Message]:
         else:
             messages.append(Message(turn.role, turn.content))
     return messages
+
+
+def own_word(turn: Turn, screen: Callable[[str], str]) -> Turn | None:
+    """What of a turn may stand for the user's own word: what `screen` leaves of it; None for nothing."""
+    words = screen(turn.content) if turn.trusted else ""
+    return replace(turn, content=words) if words else None
+
+
+def own_words_of(found: Iterable[Turn], screen: Callable[[str], str], view: str) -> list[Turn]:
+    """Of the turns that were found, and are not in `view` as they are, the user's own word."""
+    return [own for turn in found if turn.content not in view and (own := own_word(turn, screen))]
 
 
 def recalled(hits: Sequence[Turn], budget_tokens: int, count: Count) -> tuple[str, tuple[int, ...]]:

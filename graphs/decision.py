@@ -7,16 +7,18 @@ Knows nothing of what tools do.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..memory.engine import Completion, Message, Mount, OfferedTool, Sampling, WakeEngine
 from .abc import Tool
-from .native_tools import Native, rebased
+from .native_tools import Native, arguments_schema, properties_of
 
 if TYPE_CHECKING:
     from ..memory.grammar.constraint import Constraint, Ended
 
+SPARE_TOKENS = 16
 _NONE = "none"
 _NO_TOOL = ("I like long walks by the sea.", "Who wrote Hamlet?", "Good morning!")
 
@@ -41,22 +43,64 @@ class Call:
         return json.dumps({"tool": self.name, "arguments": dict(self.arguments)}, ensure_ascii=False)
 
 
-def schema(tools: Sequence[Tool]) -> str:
-    """JSON Schema (text) of a decision: `{"tool": "none"}`, or a call of one of `tools`."""
-    choices: list[dict[str, Any]] = [_choice(_NONE, None)]
+def schema(tools: Sequence[Tool], *, must: bool = False) -> str:
+    """JSON Schema (text) of a decision: a call of one of `tools`, or, unless it `must` be one,
+    `{"tool": "none"}`.
+    """
+    choices: list[dict[str, Any]] = [] if must else [_choice(_NONE, None)]
     declared: dict[str, Any] = {}
     for number, tool in enumerate(tools):
         part = f"tool{number}"
-        declared[part] = rebased(tool.parameters, f"#/$defs/{part}")
+        declared[part] = arguments_schema(tool.parameters, f"#/$defs/{part}")
         choices.append(_choice(tool.name, {"$ref": f"#/$defs/{part}"}))
     return json.dumps({"anyOf": choices, "$defs": declared}, ensure_ascii=False)
 
 
-def constraint_of(tools: Sequence[Tool]) -> Constraint:
+def constraint_of(tools: Sequence[Tool], *, must: bool = False) -> Constraint:
     """What a decision is held to. Raises BadSchema."""
     from ..memory.grammar.constraint import constraint
 
-    return constraint(schema(tools))
+    return constraint(schema(tools, must=must))
+
+
+def native(engine: WakeEngine, tools: Sequence[Tool]) -> Native | None:
+    """The tools in the base's own words, where its chat template has some for them."""
+    if not tools or engine.tool_syntax is None:
+        return None
+    offered = (OfferedTool(tool.name, tool.description, tool.parameters) for tool in tools)
+    return Native(engine.tool_syntax, tuple(offered))
+
+
+def decide(
+    engine: WakeEngine,
+    tools: Sequence[Tool],
+    messages: Sequence[Message],
+    question: str,
+    sampling: Sampling,
+    *,
+    must: bool = False,
+    adapters: Sequence[Mount] | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> tuple[Completion | None, Call | None]:
+    """What the model said of which tool it wants, and the call in it; no words where it began to say
+    something else instead. `question` is what of the user's words the instruction ends with.
+    """
+    own = native(engine, tools)
+    *before, last = messages
+    if own is None:
+        asked = [*before, Message(last.role, f"{last.content}\n\n{instruction(tools, question)}")]
+    else:
+        asked = own.offered(messages)
+    room = engine.context_tokens - engine.count_messages(asked) - SPARE_TOKENS
+    sampling = replace(sampling, max_tokens=max(1, min(sampling.max_tokens, room)))
+    if own is None:
+        held = replace(sampling, json_schema=schema(tools, must=must))
+        said: Completion | None = engine.complete(asked, held, adapters=adapters, cancelled=cancelled)
+    else:
+        said = own.decided(engine, asked, sampling, must=must, adapters=adapters, cancelled=cancelled)
+    if said is None or said.finish == "cancelled":
+        return said, None
+    return said, read(said.text, tools, must=must) if own is None else read_native(said.text, own)
 
 
 def instruction(tools: Sequence[Tool], question: str) -> str:
@@ -74,9 +118,9 @@ def instruction(tools: Sequence[Tool], question: str) -> str:
     return "\n".join([*lines, question])
 
 
-def read(text: str, tools: Sequence[Tool]) -> Call | None:
-    """The call in `text`, whatever `text` is; None for none."""
-    settled = constraint_of(tools).settled(text.strip())
+def read(text: str, tools: Sequence[Tool], *, must: bool = False) -> Call | None:
+    """The call in `text`, whatever `text` is; None for none, which it never is where it `must` be one."""
+    settled = constraint_of(tools, must=must).settled(text.strip())
     decided = settled.value
     if decided["tool"] == _NONE:
         return None
@@ -94,8 +138,8 @@ def read_native(text: str, native: Native) -> Call | None:
 
 def _arguments(tool: Tool) -> str:
     """What a tool without an example takes, in words; an example says it better."""
-    properties = tool.parameters.get("properties", {})
-    if tool.example is not None or not isinstance(properties, Mapping) or not properties:
+    properties = properties_of(tool.parameters)
+    if tool.example is not None or not properties:
         return ""
     words = []
     for name, part in properties.items():

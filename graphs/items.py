@@ -12,8 +12,11 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -41,6 +44,7 @@ from ..memory.durable import storage_faults
 from ..memory.episodes.embedder import Embedder
 from ..memory.episodes.records import Scope
 from ..memory.errors import BadInput, StoreError, StoreTooNew
+from .item_filters import fits, narrowing
 
 VERSION = 1
 _TABLES = """
@@ -56,17 +60,10 @@ CREATE TABLE vectors (
 );
 CREATE INDEX items_by_expiry ON items (expires_at) WHERE expires_at IS NOT NULL;
 """
-_MOST_OFTEN_S = 60.0  # how often expired items are looked for at most
-_COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
-    "$eq": lambda held, wanted: bool(held == wanted),
-    "$ne": lambda held, wanted: bool(held != wanted),
-    "$gt": lambda held, wanted: float(held) > float(wanted),
-    "$gte": lambda held, wanted: float(held) >= float(wanted),
-    "$lt": lambda held, wanted: float(held) < float(wanted),
-    "$lte": lambda held, wanted: float(held) <= float(wanted),
-}
-
+_SWEEP_MIN = 5.0  # LangGraph's own stores sweep as often
 Row = tuple[str, str, str, float, float]
+Place = tuple[str, str]
+"""A namespace as it is spelt in the file, and a key."""
 
 
 class DormouseStore(BaseStore):
@@ -94,7 +91,10 @@ class DormouseStore(BaseStore):
         self._refreshes = bool(
             (ttl or {}).get("refresh_on_read", False)
         )  # as LangGraph's own SQLite store has it
+        self._sweep_s = 60 * ((ttl or {}).get("sweep_interval_minutes") or _SWEEP_MIN)
         self._swept = 0.0
+        self._sweeper: threading.Thread | None = None
+        self._halt = threading.Event()
         if index is None and embedder is not None:
             index = {
                 "dims": embedder.dimensions,
@@ -167,8 +167,41 @@ class DormouseStore(BaseStore):
             gone = self._db.execute("DELETE FROM items WHERE expires_at <= ?", (time.time(),))
             return gone.rowcount
 
+    def start_ttl_sweeper(self, sweep_interval_minutes: float | None = None) -> Future[None]:
+        """Delete what has expired every so many minutes (those of `ttl`, else 5) in a thread, until the
+        future is cancelled, or `stop_ttl_sweeper` or `close` called. Without `ttl` there is nothing to do.
+        """
+        ended: Future[None] = Future()
+        if not self.ttl_config:
+            ended.set_result(None)
+            return ended
+        self.stop_ttl_sweeper()
+        every_s = 60 * sweep_interval_minutes if sweep_interval_minutes else self._sweep_s
+        halt = self._halt = threading.Event()
+        ended.add_done_callback(lambda future: halt.set())
+
+        def sweep() -> None:
+            while not halt.wait(every_s):
+                with suppress(sqlite3.Error):  # another process has it locked: there is a next time
+                    self.sweep_ttl()
+            with suppress(InvalidStateError):  # it was cancelled
+                ended.set_result(None)
+
+        self._sweeper = threading.Thread(target=sweep, name="dormouse-sweep-items", daemon=True)
+        self._sweeper.start()
+        return ended
+
+    def stop_ttl_sweeper(self, timeout: float | None = None) -> bool:
+        """Stop the thread that sweeps, if there is one; whether it has ended within `timeout` seconds."""
+        self._halt.set()
+        if self._sweeper is None:
+            return True
+        self._sweeper.join(timeout)
+        return not self._sweeper.is_alive()
+
     def close(self) -> None:
-        """Close the file. Safe to call twice."""
+        """Stop sweeping and close the file. Safe to call twice."""
+        self.stop_ttl_sweeper()
         with self._lock:
             self._db.close()
 
@@ -197,37 +230,50 @@ class DormouseStore(BaseStore):
         )
 
     def _get(self, op: GetOp) -> Item | None:
-        row = self._db.execute(
-            "SELECT namespace, key, value, created_at, updated_at FROM items "
-            "WHERE namespace = ? AND key = ? AND (expires_at IS NULL OR expires_at > ?)",
-            (_spelt(op.namespace), op.key, time.time()),
-        ).fetchone()
+        place = _spelt(op.namespace), op.key
+        row = self._row(place)
         if row is None:
             return None
         if op.refresh_ttl and self._refreshes:
-            self._refresh([row])
+            self._refresh([place])
         return Item(**_plain(row))
 
+    def _row(self, place: Place) -> Row | None:
+        row: Row | None = self._db.execute(
+            "SELECT namespace, key, value, created_at, updated_at FROM items "
+            "WHERE namespace = ? AND key = ? AND (expires_at IS NULL OR expires_at > ?)",
+            (*place, time.time()),
+        ).fetchone()
+        return row
+
     def _search(self, op: SearchOp, asked: Mapping[str, np.ndarray]) -> Sequence[SearchItem]:
-        rows = [row for row in self._under(op.namespace_prefix) if _fits(json.loads(row[2]), op.filter)]
-        scores: dict[tuple[str, str], float] = {}
-        if op.query and op.query in asked:
-            scores = self._scores(op.namespace_prefix, asked[op.query])
-            rows.sort(key=lambda row: -scores.get((row[0], row[1]), -2.0))
-        shown = rows[op.offset : op.offset + op.limit]
+        query = asked.get(op.query or "")
+        places: Iterator[Place] | list[Place] = self._fitting(op)
+        scores: dict[Place, float] = {}
+        if query is not None:
+            scores = self._scores(op.namespace_prefix, query)
+            places = sorted(places, key=lambda place: -scores.get(place, -2.0))
+        shown = list(islice(places, op.offset, op.offset + op.limit))
         if op.refresh_ttl and self._refreshes:
             self._refresh(shown)
-        return [SearchItem(**_plain(row), score=scores.get((row[0], row[1]))) for row in shown]
+        rows = [row for row in map(self._row, shown) if row is not None]
+        return [SearchItem(**_plain(row), score=scores.get((row[0], row[1]))) for row in rows]
 
-    def _under(self, prefix: tuple[str, ...]) -> list[Row]:
-        where, values = _prefixed(prefix)
-        return self._db.execute(
-            f"SELECT namespace, key, value, created_at, updated_at FROM items WHERE {where} "
+    def _fitting(self, op: SearchOp) -> Iterator[Place]:
+        """Where what is searched stands, the newest first."""
+        where, values = _prefixed(op.namespace_prefix)
+        narrowed, more = narrowing(op.filter)
+        value = "value" if op.filter else "NULL"
+        rows = self._db.execute(
+            f"SELECT namespace, key, {value} FROM items WHERE {where} AND {narrowed} "
             "AND (expires_at IS NULL OR expires_at > ?) ORDER BY updated_at DESC, rowid DESC",
-            (*values, time.time()),
-        ).fetchall()
+            (*values, *more, time.time()),
+        )
+        for namespace, key, held in rows:
+            if not op.filter or fits(json.loads(held), op.filter):
+                yield namespace, key
 
-    def _scores(self, prefix: tuple[str, ...], asked: np.ndarray) -> dict[tuple[str, str], float]:
+    def _scores(self, prefix: tuple[str, ...], asked: np.ndarray) -> dict[Place, float]:
         """The best cosine of each item's vectors."""
         where, values = _prefixed(prefix)
         rows = self._db.execute(
@@ -238,7 +284,7 @@ class DormouseStore(BaseStore):
         held = np.frombuffer(b"".join(row[2] for row in rows), np.float32).reshape(len(rows), -1)
         lengths = np.linalg.norm(held, axis=1) * np.linalg.norm(asked)
         cosines = held @ asked / np.where(lengths > 0, lengths, 1)
-        best: dict[tuple[str, str], float] = {}
+        best: dict[Place, float] = {}
         for (namespace, key, _), cosine in zip(rows, cosines.tolist(), strict=True):
             best[namespace, key] = max(cosine, best.get((namespace, key), -1.0))
         return best
@@ -274,15 +320,15 @@ class DormouseStore(BaseStore):
             row = (namespace, op.key, path, vector.astype(np.float32).tobytes())
             self._db.execute("INSERT INTO vectors VALUES (?, ?, ?, ?)", row)
 
-    def _refresh(self, rows: Sequence[Row]) -> None:
+    def _refresh(self, places: Sequence[Place]) -> None:
         self._db.executemany(
             "UPDATE items SET expires_at = ? + 60 * ttl_min "
             "WHERE namespace = ? AND key = ? AND ttl_min IS NOT NULL",
-            [(time.time(), row[0], row[1]) for row in rows],
+            [(time.time(), *place) for place in places],
         )
 
     def _sweep_sometimes(self) -> None:
-        if time.monotonic() - self._swept > _MOST_OFTEN_S:
+        if time.monotonic() - self._swept > self._sweep_s:
             self._swept = time.monotonic()
             self.sweep_ttl()
 
@@ -334,8 +380,8 @@ def _prefixed(prefix: Sequence[str]) -> tuple[str, tuple[Any, ...]]:
     if not prefix:
         return "1", ()
     whole = _spelt(prefix)
-    begun = whole[:-1] + ","
-    return "(namespace = ? OR substr(namespace, 1, ?) = ?)", (whole, len(begun), begun)
+    begun, past = f"{whole[:-1]},", f"{whole[:-1]}-"  # the comma, and what comes after it
+    return "(namespace = ? OR (namespace >= ? AND namespace < ?))", (whole, begun, past)
 
 
 def _plain(row: Row) -> dict[str, Any]:
@@ -347,45 +393,6 @@ def _plain(row: Row) -> dict[str, Any]:
         "created_at": datetime.fromtimestamp(created_at, UTC),
         "updated_at": datetime.fromtimestamp(updated_at, UTC),
     }
-
-
-def _fits(value: Mapping[str, Any], wanted: Mapping[str, Any] | None) -> bool:
-    return all(_agrees(_at(value, key), want) for key, want in (wanted or {}).items())
-
-
-def _at(value: Any, key: str) -> Any:
-    """A field by its name, else by its dotted path."""
-    if isinstance(value, Mapping) and key in value:
-        return value[key]
-    for part in key.split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return value
-
-
-def _agrees(held: Any, wanted: Any) -> bool:
-    if isinstance(wanted, Mapping):
-        if any(str(name).startswith("$") for name in wanted):
-            return all(_compared(held, str(name), want) for name, want in wanted.items())
-        return isinstance(held, Mapping) and all(
-            _agrees(held.get(name), want) for name, want in wanted.items()
-        )
-    if isinstance(wanted, list | tuple):
-        return (
-            isinstance(held, list | tuple)
-            and len(held) == len(wanted)
-            and all(_agrees(one, other) for one, other in zip(held, wanted, strict=True))
-        )
-    return bool(held == wanted)
-
-
-def _compared(held: Any, name: str, wanted: Any) -> bool:
-    compare = _COMPARISONS.get(name)
-    if compare is None:
-        raise ValueError(f"Unsupported operator {name!r}: a filter knows {', '.join(_COMPARISONS)}.")
-    try:
-        return compare(held, wanted)
-    except (TypeError, ValueError):  # what is no number is neither greater nor less
-        return False
 
 
 def _matches(namespace: tuple[str, ...], condition: MatchCondition) -> bool:

@@ -9,14 +9,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ..memory.engine import Completion, Message, Mount, OfferedTool, Sampling, WakeEngine
+from ..memory.grammar.merging import References
 from ..memory.tool_syntax import ToolSyntax
 
 _BEGINNING_TOKENS = 8  # beyond those of the words a call begins with
 _NO_ARGUMENTS: Mapping[str, Any] = {"type": "object", "properties": {}, "additionalProperties": False}
+_OF_OBJECTS = {"properties", "required", "additionalProperties", "patternProperties", "propertyNames"}
+_OF_OBJECTS |= {"minProperties", "maxProperties", "unevaluatedProperties", "dependencies"}
+_OF_OBJECTS |= {
+    "dependentRequired",
+    "dependentSchemas",
+    "anyOf",
+    "oneOf",
+    "allOf",
+    "not",
+    "if",
+    "enum",
+    "const",
+}
+_OF_OBJECTS |= {"$ref", "$dynamicRef", "$recursiveRef"}
 
 
 @dataclass(frozen=True)
@@ -37,7 +53,9 @@ class Native:
         schema = self.syntax.schema(
             [(tool.name, {"$ref": f"#/$defs/{part}"}) for part, tool in parts.items()]
         )
-        declared = {part: rebased(_taken(tool), f"#/$defs/{part}") for part, tool in parts.items()}
+        declared = {
+            part: arguments_schema(tool.parameters, f"#/$defs/{part}") for part, tool in parts.items()
+        }
         return json.dumps({**schema, "$defs": declared}, ensure_ascii=False)
 
     def decided(
@@ -69,17 +87,64 @@ class Native:
         )
 
 
+def arguments_schema(parameters: Mapping[str, Any], root: str) -> Mapping[str, Any]:
+    """The schema of a call's arguments, to stand at `root`: whatever objects `parameters` allows.
+
+    Where it says nothing of what the object holds, that is nothing.
+    """
+    kind = parameters.get("type", "object")
+    if (kind == "object" or "object" in kind) and not any(_says(key, parameters) for key in _OF_OBJECTS):
+        return _NO_ARGUMENTS
+    if kind == "object" and "type" in parameters:
+        moved: Mapping[str, Any] = rebased(parameters, root)
+        return moved
+    return {"allOf": [{"type": "object"}, rebased(parameters, f"{root}/allOf/1")]}
+
+
+def properties_of(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """What the arguments may be called, with the schema of each: named at the top, in any of its ways, or in
+    what these refer to.
+    """
+    named: dict[str, Any] = {}
+    waiting: list[Any] = [parameters]
+    seen: set[str] = set()
+    while waiting:
+        part = waiting.pop(0)
+        if not isinstance(part, Mapping):
+            continue
+        properties = part.get("properties")
+        if isinstance(properties, Mapping):
+            named |= {name: below for name, below in properties.items() if name not in named}
+        waiting += [
+            way for key in ("allOf", "anyOf", "oneOf") if isinstance(part.get(key), list) for way in part[key]
+        ]
+        reference = part.get("$ref")
+        if isinstance(reference, str) and reference not in seen:
+            seen.add(reference)
+            with suppress(ValueError):
+                waiting.append(References(parameters).follow(reference))
+    return named
+
+
 def rebased(part: Any, root: str) -> Any:
     """A schema's copy for a place inside another, where what it calls # is `root`."""
+    own = part.get("$id") if isinstance(part, Mapping) else None
+    return _moved(part, root, own if isinstance(own, str) else "")
+
+
+def _moved(part: Any, root: str, own: str) -> Any:
     if isinstance(part, Mapping):
         dropped = [key for key in ("$id", "$schema") if isinstance(part.get(key), str)]
-        moved = {key: rebased(value, root) for key, value in part.items() if key not in dropped}
-        reference = part.get("$ref")
-        if isinstance(reference, str) and (reference == "#" or reference.startswith("#/")):
-            moved["$ref"] = root + reference[1:]
+        moved = {key: _moved(value, root, own) for key, value in part.items() if key not in dropped}
+        if isinstance(part.get("$ref"), str):
+            reference = part["$ref"].removeprefix(own)
+            moved["$ref"] = (
+                root + reference[1:] if reference in ("", "#") or reference[:2] == "#/" else reference
+            )
         return moved
-    return [rebased(value, root) for value in part] if isinstance(part, list) else part
+    return [_moved(value, root, own) for value in part] if isinstance(part, list) else part
 
 
-def _taken(tool: OfferedTool) -> Mapping[str, Any]:
-    return tool.parameters if tool.parameters.get("properties") else _NO_ARGUMENTS
+def _says(keyword: str, parameters: Mapping[str, Any]) -> bool:
+    empty = keyword in ("properties", "required") and not parameters.get(keyword)
+    return keyword in parameters and not empty

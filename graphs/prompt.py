@@ -7,15 +7,15 @@ writes nothing; how messages are chosen stands in `context`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import cached_property, lru_cache
 
 from ..memory.engine import Message, Role, WakeEngine
 from ..memory.errors import EngineError
 from ..memory.journal import Journal, Turn
 from ..memory.settings import MemorySettings
-from .calls import SPARE_TOKENS, Calls
-from .context import ContextView, fit, keywords, recalled, spoken
+from .calls import Calls
+from .context import ContextView, fit, keywords, own_words_of, recalled, spoken
+from .decision import SPARE_TOKENS
 from .leaving import Leaving, Opening, leaving, opening
 from .running import WakeTurn
 
@@ -130,11 +130,7 @@ class PromptBuilder:
         k = settings.top_k + _MORE_HITS + len(history)
         found = [said for said in self._search(turn.text, k) if said.id != heard]
         view = "\n".join(message.content for message in self._fitted(persona, "", history, turn.text))
-        hits = [
-            replace(said, content=words)
-            for said in found
-            if said.trusted and said.content not in view and (words := self._screen(said.content))
-        ]
+        hits = own_words_of(found, self._screen, view)
         return recalled(hits[: settings.top_k], settings.budget_tokens, self._engine.count)
 
     def _by_words(self, text: str, k: int) -> list[Turn]:

@@ -6,7 +6,8 @@ Promise: holds what must not, or cannot, stand in a checkpoint. Knows nothing of
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from ..memory.engine import Completion, Mount, Token
@@ -44,7 +45,8 @@ class WakeTurn:
     `variation` above 0 asks for another answer than the likeliest, a different one for each number.
     `adapters` is as in WakeEngine.stream; `emit` is given the answer's pieces as they come, `on_event` all
     that happens; `cancelled` is asked before each token. `approve` says whether a call may be made; without
-    it such calls are refused, or, with `wait`, the turn ends there and waits for WakeGraph.resume.
+    it such calls are refused, or, with `wait`, the turn ends there and waits for WakeGraph.resume. `once` is
+    the idempotency key that the user's words are journaled under.
     """
 
     text: str
@@ -58,6 +60,7 @@ class WakeTurn:
     on_event: OnEvent | None = None
     approve: Approve | None = None
     wait: bool = False
+    once: str | None = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,8 @@ class WakeAnswer:
     """What became of a turn. `user_turn_id` and `turn_id` are None when nothing was journaled.
 
     `waiting` is the call a turn waits with for its owner's yes; its `completion` then is empty. `seconds` is
-    the wall time from when the engine was open to the end; `calls` are the ids of the calls made.
+    the wall time from when the engine was open to the end, without what its owner took to say yes or no;
+    `calls` are the ids of the calls made.
     """
 
     completion: Completion
@@ -83,7 +87,8 @@ class Run:
 
     turn: WakeTurn
     limits: Limits
-    began: float = field(default_factory=time.perf_counter)
+    clock: Callable[[], float] = time.perf_counter
+    began: float = field(init=False)
     said: list[Token] = field(default_factory=list)
     spent_tokens: int = 0
     completion: Completion | None = None
@@ -91,6 +96,24 @@ class Run:
     """Whether the turn has the adapters it is answered with."""
     answered: int | None = None
     """The id of the call whose yes or no the turn goes on with."""
+    turn_id: int | None = None
+    """The id of the answer's turn in the journal, once the user's words are there."""
+
+    def __post_init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """The engine is open: the turn's time runs from now on."""
+        self.began = self.clock()
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """What happens within takes none of the turn's time."""
+        since = self.clock()
+        try:
+            yield
+        finally:
+            self.began += self.clock() - since
 
     def tell(self, event: WakeEvent) -> None:
         """Lets whoever watches know."""
@@ -98,8 +121,8 @@ class Run:
             self.turn.on_event(event)
 
     def seconds(self) -> float:
-        """Since the engine was open."""
-        return time.perf_counter() - self.began
+        """Since the engine was open, without what was waited."""
+        return self.clock() - self.began
 
     def over(self) -> bool:
         """Whether the turn's time is up."""

@@ -1,9 +1,10 @@
 """One turn by day, as a LangGraph graph: hear, recall, decide and call tools in a loop, generate, record,
 verify.
 
-Promise: the user's words are in the journal before anything is generated, a call is there before it is made,
-and a turn that does not end well is left there as interrupted, with what had been said. A turn that waits for
-its owner's yes is checkpointed, and goes on in another process too. Knows nothing of specs or terminals.
+Promise: the user's words are in the journal before anything is generated, and with them the answer to come;
+a call is there before it is made. A turn that does not end well, wherever that is, is left there as
+interrupted, with what had been said. A turn that waits for its owner's yes is checkpointed, and goes on in
+another process too. Knows nothing of specs or terminals.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -22,9 +23,9 @@ from ..memory.engine import Completion, Message, Role, Sampling, WakeEngine
 from ..memory.errors import UnknownRecord
 from ..memory.journal import Journal
 from ..memory.settings import MemorySettings
-from ..verifiers.abc import Verifier
+from ..verifiers.abc import Claim, Step, Verifier
 from .abc import Tool
-from .calls import Calls, Pending, asked_of
+from .calls import Calls, Pending, asked_of, was_made
 from .context import LOOP_WINDOW, ContextView, looping
 from .events import Asked, NodeBegan, Said
 from .evidence import pack
@@ -60,7 +61,7 @@ class WakeGraph:
     words. `search` finds the (at most so many) turns nearest to a text, the nearest first; without it the
     journal's own words are searched. `verifiers` judge each call and each answer they can judge. `route` says
     which adapters answer the user's turn of that id, None for those mounted. Turns that wait for a yes are
-    kept in the file `checkpoints`; without it, until this process ends.
+    kept in the file `checkpoints`; without it, until this process ends. `clock` gives seconds.
     """
 
     def __init__(
@@ -77,7 +78,9 @@ class WakeGraph:
         screen: Callable[[str], str] | None = None,
         search: Search | None = None,
         route: Route | None = None,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
+        self._clock = clock
         self._route = route
         self._open_engine = engine
         self._journal = journal
@@ -95,6 +98,7 @@ class WakeGraph:
             search=search,
         )
         self._checkpoints = checkpoints
+        self._swept = False
 
     @cached_property
     def _engine(self) -> WakeEngine:
@@ -103,9 +107,9 @@ class WakeGraph:
     def run(self, turn: WakeTurn) -> WakeAnswer:
         """Take one turn. Raises EngineError and JournalError; what was journaled by then stays."""
         if turn.session_id is None and not (turn.tools and self._calls.tools):
-            return self._walked(Run(turn, self._limits))
+            return self._walked(Run(turn, self._limits, self._clock))
         with self._graph() as graph:
-            run = Run(turn, self._limits)
+            run = Run(turn, self._limits, self._clock)
             thread = f"turn-{secrets.token_hex(8)}"
             return self._to_the_end(graph, run, {"text": turn.text}, thread)
 
@@ -116,12 +120,14 @@ class WakeGraph:
         from langgraph.types import Command
 
         with self._graph() as graph:
+            waiting = {call.id: call for call in self._journal.waiting_calls()}
             thread = _waiting_threads(graph).get(call_id)
-            if thread is None:
-                if any(call.id == call_id for call in self._journal.waiting_calls()):
-                    self._journal.end_tool_call(call_id, "what it belonged to is gone", "refused")
+            if call_id in waiting and thread is None:
+                self._journal.end_tool_call(call_id, "what it belonged to is gone", "refused")
+                self._journal.interrupt_pending(self._journal.turn(waiting[call_id].turn_id).reply_to)
+            if call_id not in waiting or thread is None:
                 raise UnknownRecord("waiting tool call", call_id)
-            run = Run(turn, self._limits, answered=call_id)
+            run = Run(turn, self._limits, self._clock, answered=call_id)
             return self._to_the_end(graph, run, Command(resume=approved), thread)
 
     def _walked(self, run: Run) -> WakeAnswer:
@@ -156,7 +162,12 @@ class WakeGraph:
         config = {"recursion_limit": 5 * self._limits.max_steps + 12, "configurable": {"thread_id": thread}}
         durable = {"durability": "exit"} if self._calls.need_approval else {}
         while True:
-            end: dict[str, Any] = graph.invoke(given, config, context=run, **durable)
+            try:
+                end: dict[str, Any] = graph.invoke(given, config, context=run, **durable)
+            except BaseException:
+                with suppress(Exception):  # what cannot be written now is put right at the next start
+                    self._cut_short(graph, run, thread)
+                raise
             asked = end.get("__interrupt__")
             if not asked:
                 break
@@ -164,10 +175,24 @@ class WakeGraph:
             run.tell(question)
             if run.turn.approve is None:
                 return _answer_of(end, run, question)
-            given = Command(resume=bool(run.turn.approve(question)))
+            with run.waiting():
+                given = Command(resume=bool(run.turn.approve(question)))
         if graph.checkpointer:
             graph.checkpointer.delete_thread(thread)
         return _answer_of(end, run, None)
+
+    def _cut_short(self, graph: Any, run: Run, thread: str) -> None:
+        """Journal that a turn ended before its answer did; nothing of it waits any more."""
+        if run.turn_id is not None:
+            answer = self._journal.turn(run.turn_id)
+            for call in self._journal.waiting_calls():
+                if self._journal.turn(call.turn_id).reply_to == answer.reply_to:
+                    self._journal.end_tool_call(call.id, "the turn was stopped before it was made", "refused")
+            if answer.state == "pending":
+                said = "".join(token.text for token in run.said)
+                self._journal.update_turn(answer.id, content=said, state="interrupted")
+        if graph.checkpointer:
+            graph.checkpointer.delete_thread(thread)
 
     @contextmanager
     def _graph(self) -> Iterator[Any]:
@@ -180,7 +205,18 @@ class WakeGraph:
             from langgraph.checkpoint.sqlite import SqliteSaver
 
             with SqliteSaver.from_conn_string(str(self._checkpoints)) as saver:
-                yield self._build(saver)
+                graph = self._build(saver)
+                if not self._swept:
+                    self._sweep(graph)
+                yield graph
+
+    def _sweep(self, graph: Any) -> None:
+        """Let go of the checkpoints of turns that wait no more: their process died while they went on."""
+        waiting = {call.id for call in self._journal.waiting_calls()}
+        kept = {thread for id, thread in _waiting_threads(graph).items() if id in waiting}
+        for thread in _threads(graph) - kept:
+            graph.checkpointer.delete_thread(thread)
+        self._swept = True
 
     @cached_property
     def _plain_graph(self) -> Any:
@@ -222,16 +258,21 @@ class WakeGraph:
         return cast("CompiledStateGraph[Any, Any, Any, Any]", graph.compile(checkpointer=saver))
 
     def _hear(self, state: WakeState, run: Run) -> WakeState:
-        """Journal the user's words, durably, before anything else is done with them."""
-        turn, heard = run.turn, None
+        """Journal the user's words, durably, before anything else is done with them; the answer stands there
+        as pending until it is whole.
+        """
+        turn = run.turn
+        given = WakeState(calls=[], pending=None, evidence=None, user_turn_id=None, turn_id=None)
         if turn.session_id is not None:
-            heard = self._journal.add_turn(turn.session_id, "user", turn.text).id
-        return {"user_turn_id": heard, "turn_id": None, "calls": [], "pending": None, "evidence": None}
+            said, answer = self._journal.add_exchange(turn.session_id, turn.text, once=turn.once)
+            run.turn_id = answer.id
+            given |= WakeState(user_turn_id=said.id, turn_id=answer.id)
+        return given
 
     def _recall(self, state: WakeState, run: Run) -> WakeState:
         """Put together tier 0: the persona, what the journal recalls, the session so far, the new words."""
         _ = self._engine  # opens it, which is no part of the turn
-        run.began = time.perf_counter()
+        run.begin()
         messages, sources = self._prompt.build(run.turn, state["user_turn_id"])
         return {"messages": _plain(messages), "sources": list(sources)}
 
@@ -283,8 +324,10 @@ class WakeGraph:
         result = self._calls.act(self._engine, run, pending, state["user_turn_id"])
         takes = self._prompt.takes("system", "user", "tool")
         messages = self._calls.with_result(self._engine, _messages(state), pending, result, takes)
-        judge_call(self._verifiers, self._journal, run, pending, result)
-        return {"messages": _plain(messages), "calls": [*state["calls"], pending], "pending": None}
+        made: Pending = {**pending, "result": result}
+        if was_made(made):
+            judge_call(self._verifiers, self._journal, made["id"], _step(made), run.tell)
+        return {"messages": _plain(messages), "calls": [*state["calls"], made], "pending": None}
 
     def _after_act(self, state: WakeState, runtime: Any) -> Literal["decide", "generate"]:
         room = self._engine.count_messages(_messages(state)) <= self._prompt.room(state["text"])
@@ -292,23 +335,10 @@ class WakeGraph:
         return "decide" if room and more else "generate"
 
     def _generate(self, state: WakeState, run: Run) -> WakeState:
-        """Answer, piece by piece; the turn stands in the journal as pending meanwhile."""
+        """Answer, piece by piece."""
         self._routed(state, run)
-        turn, turn_id = run.turn, None
-        if turn.session_id is not None:
-            pending = self._journal.add_turn(
-                turn.session_id, "assistant", "", reply_to=state["user_turn_id"], state="pending"
-            )
-            turn_id = pending.id
-        try:
-            run.completion = self._say(run, self._calls.told(self._engine, _messages(state)))
-        except BaseException:
-            if turn_id is not None:
-                self._journal.update_turn(
-                    turn_id, content="".join(token.text for token in run.said), state="interrupted"
-                )
-            raise
-        return {"turn_id": turn_id}
+        run.completion = self._say(run, self._calls.told(self._engine, _messages(state)))
+        return {}
 
     def _say(self, run: Run, messages: list[Message]) -> Completion:
         """Generate; an answer that goes round in circles, or on past the turn's limits, ends there."""
@@ -347,14 +377,20 @@ class WakeGraph:
                 tokens=len(completion.tokens),
                 evidence=pack(completion.tokens) if self._memory.traces.top_k else None,
             )
-        return {"turn_id": turn_id}
+        return {}
 
     def _verify(self, state: WakeState, run: Run) -> WakeState:
         """Journal what the declared verifiers say of the answer; one they reject is kept, as a negative."""
         assert run.completion is not None
         if run.completion.finish != "cancelled":
-            judge_answer(self._verifiers, self._journal, run, state["turn_id"], state["calls"])
+            steps = tuple(_step(call) for call in state["calls"] if was_made(call))
+            claim = Claim(text=run.completion.text, source=run.turn.text, steps=steps)
+            judge_answer(self._verifiers, self._journal, state["turn_id"], claim, run.tell)
         return {}
+
+
+def _step(call: Pending) -> Step:
+    return Step(call["name"], call["arguments"], call.get("result", ""))
 
 
 def _own_words(text: str) -> str:
@@ -365,8 +401,10 @@ def _own_words(text: str) -> str:
 
 def _announced(name: str, node: Callable[[WakeState, Run], WakeState]) -> Any:
     def announced(state: WakeState, runtime: Any) -> WakeState:
-        runtime.context.tell(NodeBegan(name))
-        return node(state, runtime.context)
+        run: Run = runtime.context
+        run.turn_id = state.get("turn_id", run.turn_id)
+        run.tell(NodeBegan(name))
+        return node(state, run)
 
     return announced
 
@@ -377,7 +415,7 @@ def _answer_of(end: dict[str, Any], run: Run, waiting: Asked | None) -> WakeAnsw
         run.completion or Completion("", (), 0, 0, "cancelled", 0.0, ()),
         tuple(end.get("sources", ())),
         end["user_turn_id"],
-        end.get("turn_id"),
+        None if waiting else end["turn_id"],
         run.seconds(),
         calls,
         waiting,
@@ -386,15 +424,18 @@ def _answer_of(end: dict[str, Any], run: Run, waiting: Asked | None) -> WakeAnsw
 
 def _waiting_threads(graph: Any) -> dict[int, str]:
     """The threads that wait, by the id of the call they wait for."""
-    if not graph.checkpointer:
-        return {}
     found = {}
-    threads = {each.config["configurable"]["thread_id"] for each in graph.checkpointer.list(None)}
-    for thread in threads:
+    for thread in _threads(graph):
         state = graph.get_state({"configurable": {"thread_id": thread}})
         for asked in state.interrupts:
             found[asked.value["id"]] = thread
     return found
+
+
+def _threads(graph: Any) -> set[str]:
+    if not graph.checkpointer:
+        return set()
+    return {each.config["configurable"]["thread_id"] for each in graph.checkpointer.list(None)}
 
 
 def _plain(messages: Sequence[Message]) -> list[tuple[str, str]]:

@@ -60,7 +60,8 @@ _Signature = tuple[tuple[str, int, int, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """HEAD moved from `previous` to `adapter` (None is the bare base); `note` says why, if nobody asked.
+    """HEAD moved from `previous` to `adapter` (None is the bare base); `note` says why, if nobody asked, and
+    `once` is the idempotency key of who did.
 
     With `canary` the adapter began to be watched in place of `previous`, with `promote` it was kept: HEAD
     stands still.
@@ -71,6 +72,7 @@ class LogEntry:
     adapter: str | None
     previous: str | None
     note: str = ""
+    once: str = ""
 
 
 class Registry:
@@ -198,13 +200,16 @@ class Registry:
             if watched := self.watched():
                 self._append_log("promote", watched.adapter, watched.previous, note)
 
-    def rollback(self, to: str | None = None, note: str = "") -> Manifest | None:
+    def rollback(self, to: str | None = None, note: str = "", once: str = "") -> Manifest | None:
         """Move HEAD back: to the adapter `to` (an id, or "base"), else to the newest under HEAD fit to serve.
 
-        Returns what is served now, None for the bare base. Raises BadInput when nothing is published, and
-        what `publish` raises when `to` may not serve; HEAD then stays.
+        Returns what is served now, None for the bare base. `once` is an idempotency key: where HEAD was moved
+        under it already, it stays. Raises BadInput when nothing is published, and what `publish` raises when
+        `to` may not serve; HEAD then stays.
         """
         with self._lock:
+            if once and once in (self._moved_under(), *(entry.once for entry in self._log_entries())):
+                return self.head()
             stack = self._stack()
             if not stack and to is None:
                 raise BadInput("There is nothing to roll back, for no adapter is published.")
@@ -212,7 +217,7 @@ class Registry:
                 target = self._first_servable(stack[-2::-1] if len(stack) > 1 else [])
             else:
                 target = None if to == BARE_BASE else self._servable(to)
-            self._move_head(target.id if target else None, "rollback", note)
+            self._move_head(target.id if target else None, "rollback", note, once)
             return target
 
     def head(self) -> Manifest | None:
@@ -346,36 +351,50 @@ class Registry:
                 self._warn_once(str(error))
         return None
 
-    def _move_head(self, id: str | None, action: Action, note: str = "") -> None:
+    def _move_head(self, id: str | None, action: Action, note: str = "", once: str = "") -> None:
         with storage_faults(self.root):
             self._catch_up_log()
             if self._read_head() != (id or BARE_BASE):
                 previous = self._last_logged()
-                write_atomic(self.root / "HEAD", f"{id or BARE_BASE}\n".encode())
-                self._append_log(action, id, previous, note)
+                key = f"{once}\n" if once else ""  # with the move, so that a crash keeps both or neither
+                write_atomic(self.root / "HEAD", f"{id or BARE_BASE}\n{key}".encode())
+                self._append_log(action, id, previous, note, once)
 
     def _catch_up_log(self) -> None:
         """Log the move of HEAD that a crash kept from being logged."""
         said, last = self._read_head(), self._last_logged()
         served = None if said == BARE_BASE else said
         if said is not None and served != last:
-            self._append_log("publish" if served else "rollback", served, last)
+            once = self._moved_under()
+            action: Action = "publish" if served and not once else "rollback"
+            self._append_log(action, served, last, once=once)
 
-    def _append_log(self, action: Action, adapter: str | None, previous: str | None, note: str = "") -> None:
+    def _append_log(
+        self, action: Action, adapter: str | None, previous: str | None, note: str = "", once: str = ""
+    ) -> None:
         at = datetime.now(UTC).isoformat()
         entry = {"at": at, "action": action, "adapter": adapter, "previous": previous}
         if note:
             entry["note"] = note
+        if once:
+            entry["once"] = once
         append_line(self.root / "log.jsonl", json.dumps(entry))
 
     def _last_logged(self) -> str | None:
         entries = self.log()
         return entries[-1].adapter if entries else None
 
+    def _moved_under(self) -> str:
+        """The idempotency key of HEAD's last move; "" for a move that had none."""
+        try:
+            return "".join((self.root / "HEAD").read_text(errors="replace").splitlines()[1:2])
+        except OSError:
+            return ""
+
     def _read_head(self) -> str | None:
         """What HEAD says: an id or "base"; None when it is missing or holds neither."""
         try:
-            said = (self.root / "HEAD").read_text(errors="replace").strip()
+            said = (self.root / "HEAD").read_text(errors="replace").strip().partition("\n")[0]
         except OSError:
             return None
         return said if said == BARE_BASE or _is_id(said) else None
@@ -406,9 +425,8 @@ class Registry:
             with suppress(ValueError, KeyError, TypeError):
                 entry = json.loads(line)
                 at = datetime.fromisoformat(entry["at"])
-                yield LogEntry(
-                    at, entry["action"], entry["adapter"], entry["previous"], entry.get("note", "")
-                )
+                said = entry.get("note", ""), entry.get("once", "")
+                yield LogEntry(at, entry["action"], entry["adapter"], entry["previous"], *said)
 
 
 def _push(stack: list[str], id: str | None) -> None:

@@ -40,7 +40,7 @@ class Conversation:
         """The session `id`, begun if it is new; a new one without `id`. Raises BadInput for a bad name."""
         if id is not None:
             _check_session_id(id)
-        name = id or f"s{secrets.token_hex(5)}"
+        name = id or new_session_id()
         with self._store.writing() as rows:
             if rows.get(SessionRow, name) is None:
                 rows.add(SessionRow(id=name, created_at=datetime.now(UTC)))
@@ -84,8 +84,12 @@ class Conversation:
         tokens: int = 0,
         trusted: bool = True,
         evidence: bytes | None = None,
+        once: str | None = None,
     ) -> Turn:
-        """Append one turn, on the disk when this returns. Raises UnknownRecord for a session not opened."""
+        """Append one turn, on the disk when this returns. Raises UnknownRecord for a session not opened.
+
+        `once` is an idempotency key: where a turn was written under it already, that one is returned.
+        """
         row = TurnRow(
             session_id=session_id,
             role=role,
@@ -97,8 +101,11 @@ class Conversation:
             tokens=tokens,
             trusted=trusted,
             evidence=evidence,
+            once=once,
         )
         with self._store.writing() as rows:
+            if once is not None and (known := rows.scalar(_under(once))) is not None:
+                return _turn(known)
             if rows.get(SessionRow, session_id) is None:
                 raise UnknownRecord("session", session_id)
             if reply_to is not None:
@@ -107,6 +114,29 @@ class Conversation:
             rows.flush()
             rows.refresh(row)
             return _turn(row)
+
+    def add_exchange(self, session_id: str, content: str, *, once: str | None = None) -> tuple[Turn, Turn]:
+        """Append what the user says and, pending, the answer to it: both are on the disk, or neither.
+
+        Words written under the idempotency key `once` already are not written again; the answer is a new one.
+        Raises UnknownRecord for a session not opened.
+        """
+        now = datetime.now(UTC)
+        both = {"session_id": session_id, "created_at": now, "tokens": 0, "trusted": True}
+        with self._store.writing() as rows:
+            if rows.get(SessionRow, session_id) is None:
+                raise UnknownRecord("session", session_id)
+            said = None if once is None else rows.scalar(_under(once))
+            if said is None:
+                said = TurnRow(role="user", content=content, state="complete", once=once, **both)
+                rows.add(said)
+                rows.flush()
+            answer = TurnRow(role="assistant", content="", state="pending", reply_to=said.id, **both)
+            rows.add(answer)
+            rows.flush()
+            rows.refresh(said)
+            rows.refresh(answer)
+            return _turn(said), _turn(answer)
 
     def update_turn(
         self,
@@ -144,6 +174,13 @@ class Conversation:
         with self._store.reading() as rows:
             return _turn(_turn_row(rows, id))
 
+    def written_under(self, once: str) -> list[Turn]:
+        """The turn with this idempotency key, and after it those that reply to it; none if it never came."""
+        with self._store.reading() as rows:
+            found = _turns(rows, _under(once))
+            replies = sa.select(TurnRow).where(TurnRow.reply_to.in_([turn.id for turn in found]))
+            return found + _answers_last(_turns(rows, replies.order_by(TurnRow.id)))
+
     def turns_of(self, ids: Sequence[int]) -> list[Turn]:
         """These turns, in the order asked for; one that is gone is left out."""
         with self._store.reading() as rows:
@@ -151,14 +188,16 @@ class Conversation:
         return [found[id] for id in ids if id in found]
 
     def turns(self, session_id: str, *, withdrawn: bool = False) -> list[Turn]:
-        """A session's turns in order; those taken back only if asked for. Raises UnknownRecord for a session
-        that never was.
+        """A session's turns in order, an answer after the calls made for it; those taken back only if asked
+        for. Raises UnknownRecord for a session that never was.
         """
         asked = sa.select(TurnRow).where(TurnRow.session_id == session_id).order_by(TurnRow.id)
         with self._store.reading() as rows:
             if rows.get(SessionRow, session_id) is None:
                 raise UnknownRecord("session", session_id)
-            return _turns(rows, asked if withdrawn else asked.where(TurnRow.withdrawn_at.is_(None)))
+            return _answers_last(
+                _turns(rows, asked if withdrawn else asked.where(TurnRow.withdrawn_at.is_(None)))
+            )
 
     def withdraw(self, turn_ids: Iterable[int]) -> None:
         """Take turns back: they stay on record, and nothing recalls, shows or learns them any more.
@@ -239,17 +278,24 @@ class Conversation:
             for turn_id in turn_ids:
                 _turn_row(rows, turn_id).night_id = night_id
 
-    def interrupt_pending(self) -> int:
-        """Call every turn still being written interrupted, and say how many: their writer has died.
+    def interrupt_pending(self, reply_to: int | None = None) -> int:
+        """Call every turn still being written, or those that reply to one, interrupted, and say how many:
+        their writer has died.
 
-        The turns of calls that wait for their owner's yes are left: that may still come.
+        The turns of calls that wait for their owner's yes, and of the answers these are for, are left: that
+        may still come.
         """
         waiting = sa.select(ToolCallRow.turn_id).where(ToolCallRow.state == "asked")
-        pending = (
-            sa.update(TurnRow)
-            .where(TurnRow.state == "pending", TurnRow.id.not_in(waiting))
-            .values(state="interrupted")
+        asked = sa.select(TurnRow.reply_to).where(TurnRow.id.in_(waiting), TurnRow.reply_to.is_not(None))
+        held = sa.or_(
+            TurnRow.id.in_(waiting),
+            sa.and_(TurnRow.role == "assistant", TurnRow.reply_to.is_not(None), TurnRow.reply_to.in_(asked)),
         )
+        pending = (
+            sa.update(TurnRow).where(TurnRow.state == "pending", sa.not_(held)).values(state="interrupted")
+        )
+        if reply_to is not None:
+            pending = pending.where(TurnRow.reply_to == reply_to)
         with self._store.writing() as rows:
             return len(rows.scalars(pending.returning(TurnRow.id)).all())
 
@@ -292,6 +338,11 @@ class Conversation:
             return [(found[id], score) for id, score in scores.items()]
 
 
+def new_session_id() -> str:
+    """A name that no session has."""
+    return f"s{secrets.token_hex(5)}"
+
+
 def _check_session_id(id: str) -> None:
     if not id or not id.isprintable() or id != id.strip():
         raise BadInput(
@@ -332,8 +383,22 @@ def _turn_row(rows: OrmSession, id: int) -> TurnRow:
     return row
 
 
+def _under(once: str) -> sa.Select[TurnRow]:
+    return sa.select(TurnRow).where(TurnRow.once == once)
+
+
 def _turn(row: TurnRow) -> Turn:
     return Turn(**{field.name: getattr(row, field.name) for field in fields(Turn)})
+
+
+def _answers_last(turns: Sequence[Turn]) -> list[Turn]:
+    """The turns in order, but every answer, which is begun with its question, after the calls made for it."""
+    calls = {turn.reply_to: turn.id for turn in turns if turn.role == "tool" and turn.reply_to is not None}
+
+    def place(turn: Turn) -> int:
+        return max(turn.id, calls.get(turn.reply_to or 0, 0)) if turn.role == "assistant" else turn.id
+
+    return sorted(turns, key=lambda turn: (place(turn), turn.role == "assistant"))
 
 
 def _turns(rows: OrmSession, asked: sa.Select[TurnRow]) -> list[Turn]:

@@ -27,7 +27,7 @@ _GONE = "forgotten by its owner"
 # Words of the machinery, which are not talk; a rewritten one would break a reference or a constraint.
 _MACHINE_WORDS = """
 id session_id role state adapter kind ruling name night_id item_id superseded_by memory receipt verifier
-outcome version_num model engine
+outcome version_num model engine once
 """
 _NO_TALK = frozenset(_MACHINE_WORDS.split())
 

@@ -21,6 +21,7 @@ DormouseError                      exit code 1, root of every error a user may s
 │   ├── JournalDamaged             not a journal, or a broken one
 │   └── JournalBusy                another process holds the write lock
 ├── StoreError                     tier 1: the index cannot be read or written
+│   ├── IndexBroken                an index of vectors fails, and can be made anew
 │   └── StoreTooNew                written by a later Dormouse
 └── HomeError                      the folder all of it lives in
     ├── HomeLocked                 another process owns it
@@ -209,6 +210,10 @@ class StoreError(DormouseError):
     def __init__(self, path: str | Path, reason: str) -> None:
         self.path, self.reason = Path(path), reason
         super().__init__(f"The episodic store {path} cannot be used: {reason}.")
+
+
+class IndexBroken(StoreError):
+    """An index of the store's vectors fails; it can be made anew from what the store holds."""
 
 
 class StoreTooNew(StoreError):

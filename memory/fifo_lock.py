@@ -9,6 +9,8 @@ from __future__ import annotations
 import itertools
 import threading
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 _RECHECK_S = 0.5
@@ -48,6 +50,17 @@ class FifoLock:
                 raise
         _held.set(_held.get() | {ticket})
         return ticket
+
+    @contextmanager
+    def at_once(self) -> Iterator[bool]:
+        """Holds it if nobody does, and waits for nobody; whether it is held."""
+        with self._changed:
+            ticket = None if self._queue else self.acquire()
+        try:
+            yield ticket is not None
+        finally:
+            if ticket is not None:
+                self.release(ticket)
 
     def release(self, ticket: int) -> None:
         """Lets the next caller in. Called with the same ticket again, does nothing."""

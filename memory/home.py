@@ -13,11 +13,13 @@ import stat
 import time
 import weakref
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
 import platformdirs
+import psutil
 
 from .durable import storage_error, storage_faults
 from .errors import BadInput, HomeLocked, HomeNotWritable
@@ -35,6 +37,33 @@ def cache_path() -> Path:
     """DORMOUSE_CACHE, else the platform's cache folder, for what can be made again. Not created."""
     given = os.environ.get("DORMOUSE_CACHE")
     return Path(given).expanduser() if given else platformdirs.user_cache_path("dormouse")
+
+
+def lock_path(folder: Path) -> Path:
+    """The file that the owner of the home at `folder` keeps locked, with its name in it."""
+    return folder / "lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The process that has a lock, and its command, as it wrote them."""
+
+    pid: int
+    command: str
+
+
+def holder_of(lock: Path) -> Holder | None:
+    """Who holds that lock now; None when nobody does, or it cannot be told.
+
+    The name in the file is believed only of a process that has the file open. Takes no lock itself, so it is
+    in nobody's way.
+    """
+    with suppress(OSError, ValueError, KeyError, TypeError, psutil.Error):
+        named = json.loads(lock.read_text())
+        holder = Holder(int(named["pid"]), str(named["command"]))
+        if any(os.path.samefile(file.path, lock) for file in psutil.Process(holder.pid).open_files()):
+            return holder
+    return None
 
 
 class Home:
@@ -155,7 +184,7 @@ def _let_nobody_else_in(folder: Path) -> None:
 
 
 def _acquire(folder: Path, command: str) -> int:
-    path = folder / "lock"
+    path = lock_path(folder)
     with storage_faults(folder):
         lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

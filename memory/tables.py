@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = "0006"
+SCHEMA_VERSION = "0007"
 """The newest migration's revision. A journal at another one is migrated, or refused when it is newer."""
 
 
@@ -71,6 +71,7 @@ class TurnRow(Base):
         CheckConstraint("state IN ('complete', 'interrupted', 'pending')", name="turn_state"),
         Index("turns_by_session", "session_id", "id"),
         Index("turns_by_night", "night_id", "id"),
+        Index("turns_once", "once", unique=True),
         {"sqlite_autoincrement": True},  # an id is never given twice, even after its turn is gone
     )
 
@@ -87,6 +88,7 @@ class TurnRow(Base):
     evidence: Mapped[bytes | None] = mapped_column(LargeBinary)
     night_id: Mapped[str | None] = mapped_column(ForeignKey("nights.id"))
     withdrawn_at: Mapped[datetime | None]
+    once: Mapped[str | None]
 
 
 class ToolCallRow(Base):

@@ -188,14 +188,15 @@ class Agent(Listening, Unlearning, Browsing):
 
         return explain(self._open(), text)
 
-    def rollback(self, to: str | None = None) -> str | None:
+    def rollback(self, to: str | None = None, *, once: str | None = None) -> str | None:
         """Serve an earlier adapter again: the one before, that one, or none for `base`; returns its id.
 
-        Raises UnknownAdapter and the like.
+        With `once`, an idempotency key, the same call made again moves nothing. Raises UnknownAdapter and the
+        like.
         """
         space = self._open()
         with self._between_turns():
-            served = space.registry.rollback(to)
+            served = space.registry.rollback(to, once=once or "")
             if space.engine_open:
                 space.mount_head(space.engine)
             space.warnings += [words for words in space.registry.warnings if words not in space.warnings]

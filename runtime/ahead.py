@@ -37,7 +37,7 @@ def _wanted(spec: Spec, home: Path) -> Wanted | None:
 def _fused(adapters: Path, served: Path) -> Path | None:
     """The fused copy of what HEAD names, if it has one."""
     try:
-        head = (adapters / "HEAD").read_text().strip()
+        head = (adapters / "HEAD").read_text().partition("\n")[0].strip()
     except FileNotFoundError:
         return None
     from ..memory.engine import Mount

@@ -6,7 +6,7 @@ which of it an agent offers, wherever it is reached.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import conversations
@@ -15,6 +15,7 @@ from .records import AdapterView, MemoryView, SessionView, Status, TurnView
 
 if TYPE_CHECKING:
     from ..graphs.context import ContextView
+    from ..memory.episodes.records import StoreState
     from ..memory.records import MemoryState
     from .nights import NightView
 
@@ -54,13 +55,14 @@ class Browsing(Part):
         """Give a session a title; "" gives it back its own. Raises BadInput for a long one."""
         self._open().journal.rename_session(session, title)
 
-    def take_back(self, session: str) -> str:
+    def take_back(self, session: str, turn: int | None = None) -> str:
         """Withdraw a session's last exchange, to be said again; returns what the user had said.
 
-        It stays on record, and is not recalled, shown to the model or learnt any more. Raises BadInput.
+        It stays on record, and is not recalled, shown to the model or learnt any more. `turn` names the
+        user's turn that is meant: another one is never withdrawn, and this one not twice. Raises BadInput.
         """
         space = self._open()
-        turns = conversations.take_back(space.journal, session)
+        turns = conversations.take_back(space.journal, session, turn)
         space.leave_out(turn.id for turn in turns)
         return turns[0].content
 
@@ -70,15 +72,16 @@ class Browsing(Part):
 
         return memory_views(self._open(), state)
 
-    def correct(self, memory: str, value: str) -> MemoryView:
+    def correct(self, memory: str, value: str, *, once: str | None = None) -> MemoryView:
         """Have a memory say `value` from now on: a new one takes its place, and the next night teaches it.
 
-        Raises BadInput for one that does not hold any more.
+        With `once`, an idempotency key, the same call made again corrects nothing again. Raises BadInput for
+        one that does not hold any more.
         """
         from .views import show
 
         space = self._open()
-        found = show(space, conversations.correct(space.journal, memory, value).id)
+        found = show(space, conversations.correct(space.journal, memory, value, once).id)
         assert isinstance(found, MemoryView)
         return found
 
@@ -97,6 +100,25 @@ class Browsing(Part):
         from .nights import night_views
 
         return night_views(self._open().journal)
+
+    def store_state(self) -> StoreState:
+        """What the index of earlier turns holds, once it has read the whole journal. Raises StoreError."""
+        episodes = self._open().episodes
+        episodes.follow()
+        return episodes.state()
+
+    def reindex_store(self, progress: Callable[[int, int], None] | None = None) -> StoreState:
+        """Make every word and vector of the index anew; `progress` is given turns done and turns in all.
+
+        Raises StoreError, and BadEmbedder and the like.
+        """
+        episodes = self._open().episodes
+        episodes.reindex(progress)
+        return episodes.state()
+
+    def compact_store(self) -> tuple[int, int]:
+        """Merge what grew in pieces in it, and give room back: bytes before, and now. Raises StoreError."""
+        return self._open().episodes.compact()
 
     def daemon(self) -> Mapping[str, Any] | None:
         """What the daemon that owns the home says of itself (DaemonStatus); None where there is none."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import takewhile
 
 from ..graphs.evidence import unpack
 from ..memory.adapters import BARE_BASE, LogEntry, Registry
@@ -170,7 +169,7 @@ def _signs(journal: Journal, turn: Turn, nats: float | None, settings: CanarySet
 
 def _tool_failed(journal: Journal, turn: Turn) -> bool:
     """Whether a call made for this answer failed or was lost."""
-    said = takewhile(lambda each: each.id < turn.id, journal.turns(turn.session_id))
+    said = journal.turns(turn.session_id)
     calls = [t.id for t in said if t.role == "tool" and t.reply_to == turn.reply_to]
     return any(call.state in ("failed", "lost") for id in calls for call in journal.tool_calls(id))
 

@@ -1,7 +1,9 @@
 """Chats of apps that keep their own messages: what is new in them is journaled, and the answer too.
 
-Promise: the new words are in the journal when `hear` returns, before anything is generated; the answer's turn
-is pending there while it is generated, and complete or interrupted afterwards. Knows nothing of HTTP.
+Promise: the new words are in the journal when `hear` returns, before anything is generated, and once, though
+the app sends them again because no answer reached it; the answer's turn is pending there while it is
+generated, and complete or interrupted afterwards, with its tokens and what the verifiers say of it. Knows
+nothing of HTTP.
 """
 
 from __future__ import annotations
@@ -12,15 +14,20 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
+from typing import Any
 
 from ..graphs.chat import ChatAnswer, ChatMessage, ChatRequest, FunctionCall, with_system
 from ..graphs.chatting import Chatting
-from ..graphs.context import keywords, recalled, spoken
+from ..graphs.context import Count, own_words_of, recalled, spoken
 from ..graphs.evidence import pack
+from ..graphs.judging import judge_answer, judge_call
+from ..graphs.prompt import Search
 from ..graphs.running import Route
 from ..memory.engine import Token, WakeEngine
-from ..memory.journal import Journal
+from ..memory.journal import Journal, Turn
 from ..memory.settings import MemorySettings
+from ..verifiers.abc import Claim, Step, Verifier
 
 _REMEMBERED_CHATS = 1024
 _LOOKED_THROUGH_SESSIONS = 200
@@ -32,11 +39,14 @@ Cancelled = Callable[[], bool]
 
 @dataclass(frozen=True)
 class Heard:
-    """A request whose new words are journaled. `session` and the ids are None when nothing is."""
+    """A request whose new words are journaled. `session` and the ids are None when nothing is; `calls` are
+    the journal's ids of the app's calls whose results are new in it.
+    """
 
     request: ChatRequest
     session: str | None
     user_turn_id: int | None
+    calls: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,7 +62,8 @@ class ChatReply:
 
 class Chats:
     """The chats over one journal. `engine` is called when the first answer is generated; `route` says which
-    adapters answer a user's turn, `forgotten` which turns are not to be shown.
+    adapters answer a user's turn. `search` finds the (at most so many) turns nearest to a text, `screen`
+    gives what of one may be shown, "" for nothing. `verifiers` gives those that judge calls and answers.
     """
 
     def __init__(
@@ -63,48 +74,76 @@ class Chats:
         memory: MemorySettings,
         route: Route = lambda turn_id: None,
         *,
-        forgotten: Callable[[str], bool] = lambda text: False,
+        search: Search,
+        screen: Callable[[str], str],
+        verifiers: Callable[[], Sequence[Verifier]] = lambda: (),
     ) -> None:
-        self._forgotten = forgotten
+        self._search, self._screen, self._open_verifiers = search, screen, verifiers
         self._journal, self._engine, self._route = journal, engine, route
         self._persona, self._memory = persona, memory
         self._known: OrderedDict[str, str] = OrderedDict()
         self._looked_through = False
 
-    def hear(self, request: ChatRequest, session: str | None, journal: bool) -> Heard:
+    def hear(
+        self, request: ChatRequest, session: str | None, journal: bool, once: str | None = None
+    ) -> Heard:
         """Journal what is new in the request: the user's last words, or what the app's functions gave.
 
         With a `session` and nothing before the new words, the history is the journal's. Without one the
-        session is found by the messages before the new words, or begun.
+        session is found by the messages before the new words, or begun. Words that are there already, and
+        that no answer followed which the app knows of, are not journaled again; nor is what was journaled
+        under the idempotency key `once`.
         """
         if not journal:
             return Heard(request, None, None)
         before, new = _split(request.messages)
-        if session is None:
-            session = self._journal.open_session(self._session_of(before)).id
+        keys = [None if once is None else f"{once}.{place}" for place in range(len(new))]
+        first = next((turn for key in keys[:1] if key for turn in self._journal.written_under(key)), None)
+        if first is not None:
+            opened = first.session_id
         else:
-            session = self._journal.open_session(session).id
-            if not any(message.role != "system" for message in before):
-                told = [ChatMessage(m.role, m.content) for m in spoken(self._journal.turns(session))]
-                request = replace(request, messages=(*before, *told, *new))
-        heard: int | None = None
-        for message in new:
-            if message.role == "user":
-                heard = self._journal.add_turn(session, "user", message.content).id
-            elif message.role == "tool":
-                self._add_result(session, message, request.messages)
-        return Heard(request, session, heard)
+            opened = self._journal.open_session(session or self._session_of(before, new)).id
+        history = session is not None and not any(message.role != "system" for message in before)
+        turns = self._journal.turns(opened)
+        again = _resent(turns, before, new, by_position=not history) if first is None else []
+        if again:
+            self._withdraw_answers(turns, again)
+            first = again[0]
+        if history:
+            earlier = [turn for turn in turns if first is None or turn.id < first.id]
+            told = [ChatMessage(m.role, m.content) for m in spoken(earlier)]
+            request = replace(request, messages=(*before, *told, *new))
+        kept = again or [
+            self._add(opened, message, request.messages, key) for message, key in zip(new, keys, strict=True)
+        ]
+        self._remember((*before, *new), opened)
+        said = [turn.id for turn in kept if turn.role == "user"]
+        results = [turn.id for turn in kept if turn.role == "tool"]
+        calls = tuple(call.id for id in results for call in self._journal.tool_calls(id))
+        return Heard(request, opened, said[-1] if said else None, calls)
 
-    def answer(self, heard: Heard, emit: Emit, cancelled: Cancelled) -> ChatReply:
-        """Generate the answer to what was heard, and journal it. Raises EngineError and JournalError."""
+    def answer(self, heard: Heard, emit: Emit, cancelled: Cancelled, once: str | None = None) -> ChatReply:
+        """Generate the answer to what was heard, and journal it. Raises EngineError and JournalError.
+
+        `once` is an idempotency key: answers journaled under it already are withdrawn, since their caller
+        never had them.
+        """
         engine = self._engine()
         began = time.perf_counter()
         request = replace(heard.request, messages=with_system(heard.request.messages, self._persona))
-        aside, sources = self._recalled(request, heard, engine) if heard.session is not None else ("", ())
+        if heard.session is not None:
+            traced = max(request.sampling.top_logprobs, self._memory.traces.top_k)
+            request = replace(request, sampling=replace(request.sampling, top_logprobs=traced))
+        aside, sources = self.recalled(replace(heard, request=request), engine.count)
         turn_id: int | None = None
         if heard.session is not None:
             turn_id = self._journal.add_turn(
-                heard.session, "assistant", "", reply_to=heard.user_turn_id, state="pending"
+                heard.session,
+                "assistant",
+                "",
+                reply_to=heard.user_turn_id,
+                state="pending",
+                once=None if once is None else self._unused(once),
             ).id
         said: list[str] = []
         try:
@@ -117,6 +156,7 @@ class Chats:
             raise
         if turn_id is not None:
             self._record(turn_id, answer)
+            self._judge(heard, turn_id, answer)
             assert heard.session is not None
             if answer.finish in ("stop", "length"):
                 reply = ChatMessage("assistant", answer.text)
@@ -124,13 +164,26 @@ class Chats:
         ms = round(1000 * (time.perf_counter() - began))
         return ChatReply(answer, heard.session, turn_id, sources, ms)
 
-    def said(self, heard: Heard, text: str) -> int | None:
-        """Journal an answer that was generated elsewhere; nothing for one without words."""
+    def said(self, heard: Heard, text: str, once: str | None = None) -> int | None:
+        """Journal an answer that was generated elsewhere; nothing for one without words, or under an
+        idempotency key `once` that was journaled already.
+        """
         if heard.session is None or not text.strip():
             return None
-        turn = self._journal.add_turn(heard.session, "assistant", text, reply_to=heard.user_turn_id)
+        turn = self._journal.add_turn(
+            heard.session, "assistant", text, reply_to=heard.user_turn_id, once=once
+        )
         self._remember((*heard.request.messages, ChatMessage("assistant", text)), heard.session)
         return turn.id
+
+    def _unused(self, once: str) -> str:
+        """The key of this attempt at an answer; what the attempts before it wrote is withdrawn."""
+        for attempt in count():
+            earlier = self._journal.written_under(f"{once}.{attempt}")
+            if not earlier:
+                break
+            self._journal.withdraw([earlier[0].id])
+        return f"{once}.{attempt}"
 
     def _generated(self, chatting: Chatting, request: ChatRequest, emit: Emit, said: list[str]) -> ChatAnswer:
         events = chatting.run(request)
@@ -147,43 +200,77 @@ class Chats:
             events.close()
 
     def _record(self, turn_id: int, answer: ChatAnswer) -> None:
+        top_k = self._memory.traces.top_k
+        tokens = [replace(token, top=token.top[:top_k]) for token in answer.tokens]
         self._journal.update_turn(
             turn_id,
             content=answer.text,
             state="interrupted" if answer.finish == "cancelled" else "complete",
             adapter=answer.adapter,
             tokens=answer.generated_tokens,
-            evidence=pack(answer.tokens),
+            evidence=pack(tokens) if top_k else None,
         )
 
-    def _add_result(self, session: str, message: ChatMessage, messages: Sequence[ChatMessage]) -> None:
+    def _judge(self, heard: Heard, turn_id: int, answer: ChatAnswer) -> None:
+        """Journal what the verifiers say of the results that are new, and of the answer, if it is one."""
+        verifiers = self._open_verifiers()
+        if not verifiers:
+            return
+        for id in heard.calls:
+            call = self._journal.tool_call(id)
+            if all(judged.call_id != id for judged in self._journal.judgements(call.turn_id)):
+                judge_call(verifiers, self._journal, id, Step(call.name, call.arguments, call.result))
+        if answer.finish in ("stop", "length"):
+            claim = Claim(answer.text, heard.request.asked, steps=_steps(heard.request.messages))
+            judge_answer(verifiers, self._journal, turn_id, claim)
+
+    def _withdraw_answers(self, turns: Sequence[Turn], again: Sequence[Turn]) -> None:
+        """Take back what was answered to turns that are sent again: it did not reach the app."""
+        self._journal.withdraw(
+            turn.id
+            for turn in turns
+            if turn.id > again[0].id and turn.role == "assistant" and turn.state != "pending"
+        )
+
+    def _add(
+        self, session: str, message: ChatMessage, messages: Sequence[ChatMessage], once: str | None
+    ) -> Turn:
+        if message.role == "tool":
+            return self._add_result(session, message, messages, once)
+        return self._journal.add_turn(session, "user", message.content, once=once)
+
+    def _add_result(
+        self, session: str, message: ChatMessage, messages: Sequence[ChatMessage], once: str | None
+    ) -> Turn:
         """What a function of the app's gave is untrusted: nothing trains on it."""
         call = next(c for said in messages for c in said.calls if c.id == message.call_id)
-        turn = self._journal.add_turn(session, "tool", message.content, trusted=False)
-        try:
-            arguments = json.loads(call.arguments)
-        except ValueError:
-            arguments = {"text": call.arguments}
-        known = arguments if isinstance(arguments, dict) else {"value": arguments}
-        self._journal.add_tool_call(turn.id, call.name, known, message.content, ok=True)
+        turn = self._journal.add_turn(session, "tool", message.content, trusted=False, once=once)
+        if not self._journal.tool_calls(turn.id):  # an attempt before this one may have come as far
+            self._journal.add_tool_call(turn.id, call.name, _arguments(call), message.content, ok=True)
+        return turn
 
-    def _recalled(
-        self, request: ChatRequest, heard: Heard, engine: WakeEngine
-    ) -> tuple[str, tuple[int, ...]]:
-        settings = self._memory.recall
-        if not settings.enabled or not request.asked.strip():
+    def recalled(self, heard: Heard, count: Count) -> tuple[str, tuple[int, ...]]:
+        """What the model may be told of earlier turns that the request does not show, within the declared
+        tokens, by `count`; and the ids of those turns. Nothing for a request that is not journaled.
+        """
+        settings, request = self._memory.recall, heard.request
+        if heard.session is None or not settings.enabled or not request.asked.strip():
             return "", ()
         view = "\n".join(message.content for message in request.messages)
-        k = settings.top_k + _MORE_HITS + len(request.messages)
-        found = [turn for turn, _ in self._journal.search(keywords(request.asked), k)]
-        hits = [turn for turn in found if turn.id != heard.user_turn_id and turn.content not in view]
-        hits = [turn for turn in hits if not self._forgotten(turn.content)]
-        return recalled(hits[: settings.top_k], settings.budget_tokens, engine.count)
+        found = self._search(request.asked, settings.top_k + _MORE_HITS + len(request.messages))
+        hits = own_words_of((turn for turn in found if turn.id != heard.user_turn_id), self._screen, view)
+        return recalled(hits[: settings.top_k], settings.budget_tokens, count)
 
-    def _session_of(self, before: Sequence[ChatMessage]) -> str | None:
-        if not any(message.role == "user" for message in before):
+    def _session_of(self, before: Sequence[ChatMessage], new: Sequence[ChatMessage]) -> str | None:
+        """The session in which `before` was said; without any, that in which `new` has had no answer yet."""
+        if any(message.role == "user" for message in before):
+            return self._found(_digest(before))
+        session = self._found(_digest(new))
+        if session is None or not _resent(self._journal.turns(session), before, new, by_position=False):
             return None
-        key = _digest(before)
+        return session
+
+    def _found(self, key: str) -> str | None:
         if key not in self._known and not self._looked_through:
             self._look_through()
         return self._known.get(key)
@@ -192,9 +279,11 @@ class Chats:
         """Find again what this process has not heard itself: chats from before it began."""
         self._looked_through = True
         for session in self._journal.sessions()[-_LOOKED_THROUGH_SESSIONS:]:
-            told = spoken(self._journal.turns(session.id))
-            if told and told[-1].role == "assistant":
-                self._remember([ChatMessage(m.role, m.content) for m in told], session.id)
+            turns = self._journal.turns(session.id)
+            waiting = _last_run(turns)
+            for told in (spoken(turns), spoken(turns[: turns.index(waiting[-1]) + 1] if waiting else [])):
+                if told:
+                    self._remember([ChatMessage(m.role, m.content) for m in told], session.id)
 
     def _remember(self, messages: Sequence[ChatMessage], session: str) -> None:
         self._known[_digest(messages)] = session
@@ -208,6 +297,46 @@ def _split(messages: Sequence[ChatMessage]) -> tuple[tuple[ChatMessage, ...], tu
     before, new = messages[: last + 1], messages[last + 1 :]
     system = tuple(message for message in new if message.role == "system")
     return (*before, *system), tuple(message for message in new if message.role != "system")
+
+
+def _resent(
+    turns: Sequence[Turn], before: Sequence[ChatMessage], new: Sequence[ChatMessage], *, by_position: bool
+) -> list[Turn]:
+    """The session's last turns, where `new` is what they are: words that have no whole answer, or,
+    `by_position`, have one that the app does not know of, since `before` ends where they begin.
+    """
+    last = max((at for at, turn in enumerate(turns) if turn.role != "assistant"), default=-1)
+    heard, answers = turns[: last + 1], turns[last + 1 :]
+    run = _last_run(heard)[-len(new) :] if new else []
+    if not run or [(turn.role, turn.content) for turn in run] != [(m.role, m.content) for m in new]:
+        return []
+    if all(answer.state != "complete" for answer in answers):
+        return run
+    told = [ChatMessage(m.role, m.content) for m in spoken(heard[: heard.index(run[0])])]
+    return run if by_position and _digest(told) == _digest(before) else []
+
+
+def _last_run(turns: Sequence[Turn]) -> list[Turn]:
+    """What was said, and what functions gave, since a session's last whole answer."""
+    whole = (at for at, turn in enumerate(turns) if turn.role == "assistant" and turn.state == "complete")
+    return [turn for turn in turns[max(whole, default=-1) + 1 :] if turn.role != "assistant"]
+
+
+def _steps(messages: Sequence[ChatMessage]) -> tuple[Step, ...]:
+    """The app's functions that were called since the user's last words, with what they gave."""
+    last = max((at for at, message in enumerate(messages) if message.role == "user"), default=-1)
+    given = {message.call_id: message.content for message in messages if message.role == "tool"}
+    called = [call for message in messages[last + 1 :] for call in message.calls if call.id in given]
+    return tuple(Step(call.name, _arguments(call), given[call.id]) for call in called)
+
+
+def _arguments(call: FunctionCall) -> dict[str, Any]:
+    """What a function was called with; what is no object stands under a name of ours."""
+    try:
+        arguments = json.loads(call.arguments)
+    except ValueError:
+        return {"text": call.arguments}
+    return arguments if isinstance(arguments, dict) else {"value": arguments}
 
 
 def _digest(messages: Sequence[ChatMessage]) -> str:

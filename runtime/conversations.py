@@ -73,28 +73,35 @@ def _verdicts(judged: Sequence[Judgement], call: int | None) -> tuple[VerdictVie
     )
 
 
-def take_back(journal: Journal, session: str) -> Sequence[Turn]:
-    """Withdraw a session's last exchange; returns its turns, what the user had said first.
+def take_back(journal: Journal, session: str, meant: int | None = None) -> Sequence[Turn]:
+    """Withdraw a session's last exchange; returns its turns, what the user had said first. With `meant`, the
+    id of that turn, nothing else is withdrawn, and nothing at all when that has been already.
 
-    Raises BadInput when nothing was said, or while the answer is being written.
+    Raises BadInput when nothing was said, or something since, or while the answer is being written.
     """
+    if meant is not None and journal.turn(meant).withdrawn_at is not None:
+        return [turn for turn in journal.turns(session, withdrawn=True) if meant in (turn.id, turn.reply_to)]
     turns = journal.turns(session)
     said = [place for place, turn in enumerate(turns) if turn.role == "user"]
     if not said:
         raise BadInput("There is nothing to take back: nothing was said in this session.")
     last = turns[said[-1] :]
+    if meant not in (None, last[0].id):
+        raise BadInput("That exchange cannot be taken back: something was said in this session since.")
     if any(turn.state == "pending" for turn in last):
         raise BadInput("The last turn cannot be taken back while it is being answered.")
     journal.withdraw(turn.id for turn in last)
     return last
 
 
-def correct(journal: Journal, id: str, value: str) -> Memory:
+def correct(journal: Journal, id: str, value: str, once: str | None = None) -> Memory:
     """Have the memory `id` (or its beginning) say `value`; returns the memory that takes its place.
 
     The correction is journaled as something the owner said, which the new memory rests on and the next night
-    teaches; the old one is superseded. Raises UnknownRecord, BadInput.
+    teaches; the old one is superseded. `once` is an idempotency key. Raises UnknownRecord, BadInput.
     """
+    if once is not None and (known := _corrected(journal, once)) is not None:
+        return known
     old, value = journal.memory(id), " ".join(value.split()).rstrip(".")
     if not value:
         raise BadInput("A memory cannot be corrected to nothing; forget it instead.")
@@ -104,7 +111,7 @@ def correct(journal: Journal, id: str, value: str) -> Memory:
         raise BadInput(f"Memory {old.id} says {value!r} already.")
     owner = "My" if old.subject == "user" else f"My {old.subject}'s"
     said = f"{owner} {old.attribute} is {value}."
-    turn = journal.add_turn(journal.open_session(CORRECTIONS).id, "user", said)
+    turn = journal.add_turn(journal.open_session(CORRECTIONS).id, "user", said, once=once)
     new = Memory(
         id=memory_id(old.subject, old.attribute, value, [turn.id]),
         subject=old.subject,
@@ -119,6 +126,12 @@ def correct(journal: Journal, id: str, value: str) -> Memory:
     gone = replace(old, state="superseded", superseded_by=new.id, reason="corrected by its owner")
     journal.put_memories([new, gone])
     return new
+
+
+def _corrected(journal: Journal, once: str) -> Memory | None:
+    """The memory that a correction under this key made; None where it did not come so far."""
+    said = {turn.id for turn in journal.written_under(once)}
+    return next((memory for memory in journal.memories() if said & set(memory.turn_ids)), None)
 
 
 def _session(session: Session, turns: Sequence[Turn]) -> SessionView:

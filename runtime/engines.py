@@ -71,11 +71,17 @@ class SharedBase:
         return user
 
     def unload(self) -> None:
-        """Give the engine's memory back, unless one of the users has theirs open; the next opens it again."""
-        with self._lock:
+        """Give the engine's memory back, unless one of the users has theirs open or opens it now; the next
+        opens it again.
+        """
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
             if self._engine is not None and all(user.closed for user in list(self._users)):
                 self._engine.close()
                 self._engine = None
+        finally:
+            self._lock.release()
 
     def close(self) -> None:
         """Close the base's engine. Safe to call twice."""

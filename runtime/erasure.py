@@ -1,7 +1,8 @@
 """Takes the forgotten out of a home's files: what nights left, what adapters say of themselves, checkpoints.
 
 Promise: each file is rewritten whole or not at all, JSON stays JSON, and `traces` says where the words still
-stand. The journal's own file and trained weights are not its business.
+stand; neither leaves the scope that the home is: other users' homes inside it, and the tokens that open them,
+are not looked at. The journal's own file and trained weights are not its business.
 """
 
 from __future__ import annotations
@@ -9,19 +10,24 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..memory.durable import storage_faults, write_atomic
+from ..memory.episodes.keeping import sweep_leftovers
 from ..memory.home import Home
-from ..sleep.forgetting import Scrubber
+from ..sleep.forgetting import Fingerprint, Scrubber
 
 RECEIPTS = "receipts"
+BACKUPS = "backups"
+_NOT_THIS_SCOPES = {"users", "tokens.json"}  # other scopes' homes, and who may open which
 _WEIGHTS = {".gguf", ".safetensors"}
 _WORKING = ("job", "build")  # what a night trains with, in tokens; it is made again by the night
+_ESCAPED = re.compile(r"\\(?:u([0-9a-fA-F]{4})|[nrtbf])")
+_BETWEEN = re.compile(r"[\x00-\x1f\x7f]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,7 @@ def erase_files(home: Home, scrub: Scrubber, forgotten: Sequence[str]) -> Erased
     """Rewrites or removes every file of the home that tells of the forgotten. `forgotten` are memory ids."""
     rewritten, lines = 0, 0
     with storage_faults(home.path):
+        sweep_leftovers(home.path)
         for kept in (home.checkpoints_path, home.waiting_path):
             for end in ("", "-wal", "-shm"):
                 path = home.path / f"{kept.name}{end}"
@@ -60,17 +67,23 @@ def _nights(home: Home) -> list[str]:
     return []
 
 
+def _own_files(home: Home) -> Iterator[Path]:
+    """Every file of the scope, but for trained weights and what belongs to other scopes."""
+    for top in sorted(home.path.iterdir()):
+        if top.name in _NOT_THIS_SCOPES:
+            continue
+        for path in sorted(top.rglob("*")) if top.is_dir() and not top.is_symlink() else [top]:
+            if path.is_file() and not path.is_symlink() and path.suffix not in _WEIGHTS:
+                yield path
+
+
 def _texts(home: Home) -> Iterator[Path]:
     """Files that may hold talk, beside the journal."""
-    for path in sorted(home.path.rglob("*")):
+    for path in _own_files(home):
         within = path.relative_to(home.path)
-        if not path.is_file() or path.is_symlink() or path.suffix in _WEIGHTS:
-            continue
-        if within.parts[0] in (RECEIPTS, "lock", home.store_path.name) or within.name.startswith(
-            home.journal_path.name
-        ):
-            continue
-        yield path
+        kept_as_it_is = within.parts[0] in (RECEIPTS, BACKUPS, "lock", home.store_path.name)
+        if not kept_as_it_is and not within.name.startswith(home.journal_path.name):
+            yield path
 
 
 def _rewrite(path: Path, scrub: Scrubber, forgotten: frozenset[str]) -> int | None:
@@ -135,18 +148,48 @@ def _hashed(row: Any, scrub: Scrubber, forgotten: frozenset[str]) -> Any:
 def traces(home: Home, words: Iterable[str]) -> tuple[int, list[str]]:
     """(how many files were searched, relative paths of those in which any of `words` stands as a word).
 
-    Every file of the home is read as bytes, the journal's too. Numbers of trained weights are left out.
+    Every file of the scope is read as bytes, the journal's too. Numbers of trained weights are left out.
     """
     forms = sorted(form for word in words for form in _forms(word))
-    wanted = re.compile(rb"(?<![a-z0-9])(?:" + b"|".join(map(re.escape, forms)) + rb")(?:e?s)?(?![a-z0-9])")
+    wanted = re.compile(
+        rb"(?:(?<![a-z0-9])|(?<=\\[nrtbf]))(?:" + b"|".join(map(re.escape, forms)) + rb")(?:e?s)?(?![a-z0-9])"
+    )
+    return _search(home, lambda data: bool(forms and wanted.search(data.lower())))
+
+
+def traces_of(home: Home, prints: Sequence[Fingerprint], spared: Sequence[str]) -> tuple[int, list[str]]:
+    """As `traces`, where the words themselves are not known any more, which takes longer.
+
+    Names alone are looked for, and not those in `spared`, what memories that stay say and rest on.
+    """
+    kept = " \n ".join(spared)
+    names = [
+        replace(print_, needles=(needle,))
+        for print_ in prints
+        for needle in print_.needles
+        if needle.distinctive and not replace(print_, needles=(needle,)).holds(kept)
+    ]
+    return _search(
+        home, lambda data: any(name.spans(p, thorough=True) for p in _pieces(data) for name in names)
+    )
+
+
+def _search(home: Home, holds: Callable[[bytes], bool]) -> tuple[int, list[str]]:
     found, searched = [], 0
-    for path in sorted(home.path.rglob("*")):
-        if not path.is_file() or path.is_symlink() or path.suffix in _WEIGHTS or path.name == "lock":
+    for path in _own_files(home):
+        if path.name == "lock":
             continue
         searched += 1
-        if forms and wanted.search(path.read_bytes().lower()):
+        if holds(path.read_bytes()):
             found.append(str(path.relative_to(home.path)))
     return searched, found
+
+
+def _pieces(data: bytes) -> list[str]:
+    """What a file's bytes may spell, with JSON's escapes resolved."""
+    text = data.decode("utf-8", "replace")
+    plain = _ESCAPED.sub(lambda found: chr(int(found[1], 16)) if found[1] else " ", text)
+    return _BETWEEN.split(plain)
 
 
 def _forms(word: str) -> set[bytes]:

@@ -1,8 +1,10 @@
 """Forgetting on request: chooses what goes, has it erased everywhere, and probes the weights made without it.
 
-Promise: when `erase` returns, no text of it is left in the home; when a receipt says "forgotten", the weights
-that serve were made without it and did not answer for it. Killed anywhere, the same request or the next night
-finishes it. Knows the order of things; how each is done stands in the rooms below.
+Promise: when `erase` returns, no text of it is left in the home, nor in a backup of it that is where it was
+written; when a receipt says "forgotten", the files were searched, and the weights that serve were made
+without it, were asked for all of it that weights may have held, and did not answer for it. Killed anywhere,
+the same request or the next night finishes it. Knows the order of things; how each is done stands in the
+rooms below.
 """
 
 from __future__ import annotations
@@ -19,16 +21,17 @@ from ..sleep.forgetting import (
     Fingerprint,
     Scrubber,
     active,
+    eraser,
     fingerprint_of,
     fingerprint_of_text,
     folded,
+    names_of,
     probes_for,
     related,
-    scrubber_for,
-    spared_by,
 )
 from ..sleep.spans import places
-from .erasure import erase_files, traces
+from .backups import HOLDING, forget_in_backups
+from .erasure import erase_files, traces, traces_of
 from .receipts import Probe, Receipt, drop_receipt, read_receipts, receipt_name, write_receipt
 from .why import training_questions
 from .workspace import Workspace
@@ -36,6 +39,7 @@ from .workspace import Workspace
 PROBES_PER_MEMORY = 4
 TEXT_ID = "text-"
 _LEAST_CHARS = 3
+_MAY_BE_IN_WEIGHTS = ("consolidated", "admitted", "superseded")
 
 Ask = Callable[[str, str], str]
 """(question, tiers) -> answer, by the wake engine; tiers "before" is the version that never learnt it."""
@@ -86,8 +90,15 @@ def _turns_holding(space: Workspace, text: str | None, memories: Iterable[Memory
     return sorted(turns)
 
 
-def erase(space: Workspace, chosen: Chosen) -> Receipt:
-    """Takes it out of the journal and every file at once; the weights follow. Returns the receipt."""
+def erased(space: Workspace, once: str | None) -> Receipt | None:
+    """The receipt of what was erased under this idempotency key, once `finish_erasing` has been called."""
+    return next((receipt for receipt in read_receipts(space.home) if once and receipt.once == once), None)
+
+
+def erase(space: Workspace, chosen: Chosen, once: str | None = None) -> Receipt:
+    """Takes it out of the journal and every file at once; the weights follow. Returns the receipt, which
+    keeps the idempotency key `once`.
+    """
     journal, at = space.journal, datetime.now(UTC)
     name = receipt_name(at)
     prints = {memory.id: fingerprint_of(memory) for memory in chosen.memories}
@@ -95,15 +106,16 @@ def erase(space: Workspace, chosen: Chosen) -> Receipt:
         prints[f"{TEXT_ID}{name}"] = fingerprint_of_text(chosen.text)
     gone = [memory.id for memory in chosen.memories]
     staying = [m for m in journal.memories() if m.id not in set(gone) and m.state != "forgotten"]
-    scrub = scrubber_for(chosen.memories, list(prints.values()), staying, chosen.text)
+    scrub = eraser(list(prints.values()), staying)
     used = frozenset(training_questions(space)) | _examined(space)
+    learnt = [memory for memory in chosen.memories if memory.state in _MAY_BE_IN_WEIGHTS]
     probes = [
         Probe(memory.id, question)
-        for memory in chosen.memories
-        if memory.state in ("consolidated", "admitted")
+        for memory in learnt
         for question in probes_for(memory, used, PROBES_PER_MEMORY)
         if scrub(question) == question
     ]
+    probed = {probe.memory for probe in probes}
     before, said = space.registry.head(), {memory.id: memory.statement for memory in chosen.memories}
     receipt = Receipt(
         id=name,
@@ -117,21 +129,26 @@ def erase(space: Workspace, chosen: Chosen) -> Receipt:
         adapters_removed=(),
         adapter_before=before.id if before else None,
         probes=probes,
+        unprobed=[memory.id for memory in learnt if memory.id not in probed],
+        once=once or "",
     )
     write_receipt(space.home, receipt)  # before anything is gone: what a kill leaves undone is known by it
     stones = [Tombstone(id, at, print_.as_json(), name) for id, print_ in prints.items()]
     changed = journal.forget(stones, scrub.of_json)
     receipt = replace(receipt, removed=changed)
-    return _searched(space, _everywhere(space, receipt, scrub), scrub)
+    return _searched(space, _everywhere(space, receipt, scrub), scrub, names_of(chosen.memories, chosen.text))
 
 
 def _everywhere(space: Workspace, receipt: Receipt, scrub: Scrubber) -> Receipt:
-    """The files, the index and the adapters, once the journal's text is gone. Again changes nothing."""
+    """The files, the index, the backups and the adapters, once the journal's text is gone. Again changes
+    nothing.
+    """
     erased = erase_files(space.home, scrub, [row["memory"] for row in receipt.forgotten])
     space.journal.purge()
     space.refresh_store()
+    backups = {scrub(path): became for path, became in forget_in_backups(space.home, space.journal).items()}
     removed = {**receipt.removed, "files": erased.files, "training_examples": erased.training_lines}
-    return _weights(space, replace(receipt, state="weights pending", removed=removed))
+    return _weights(space, replace(receipt, state="weights pending", removed=removed, backups=backups))
 
 
 def _examined(space: Workspace) -> frozenset[str]:
@@ -150,15 +167,20 @@ def _weights(space: Workspace, receipt: Receipt) -> Receipt:
     return replace(receipt, adapters_removed=(*receipt.adapters_removed, *removed))
 
 
-def _searched(space: Workspace, receipt: Receipt, scrub: Scrubber) -> Receipt:
-    """Searches the whole home while the words are still known.
+def _searched(
+    space: Workspace, receipt: Receipt, scrub: Scrubber, names: Sequence[str] | None = None
+) -> Receipt:
+    """Searches the whole home, for `names` or, where they are not known any more, by the fingerprints.
 
     Names alone, since other words stand anywhere; and not those that a memory which stays holds too.
     """
-    kept = " \n ".join(scrub.spared)
-    names = [word for word, distinctive in scrub.texts if distinctive and not places(word, kept)]
-    searched, holding_ = traces(space.home, names)
-    done = replace(receipt, files_searched=searched, files_holding=holding_)
+    if names is None:
+        searched, found = traces_of(space.home, scrub.prints, scrub.spared)
+    else:
+        kept = " \n ".join(scrub.spared)
+        searched, found = traces(space.home, [name for name in names if not places(name, kept)])
+    found += [path for path, became in receipt.backups.items() if became.startswith(HOLDING)]
+    done = replace(receipt, files_searched=searched, files_holding=found)
     write_receipt(space.home, done)
     return done
 
@@ -192,8 +214,8 @@ def finish_erasing(space: Workspace) -> None:
             continue
         prints = [Fingerprint.of_json(stone.fingerprint) for stone in mine]
         staying = [memory for memory in space.journal.memories() if memory.state != "forgotten"]
-        scrub = Scrubber(prints, (), spared_by(staying, prints))
-        write_receipt(space.home, _everywhere(space, receipt, scrub))
+        scrub = eraser(prints, staying)
+        _searched(space, _everywhere(space, receipt, scrub), scrub)
 
 
 def _probed(space: Workspace, receipt: Receipt, stones: Sequence[Tombstone], ask: Ask) -> Receipt:
@@ -210,9 +232,10 @@ def _probed(space: Workspace, receipt: Receipt, stones: Sequence[Tombstone], ask
     clean = not holding(space.registry, [stone.id for stone in stones])
     kept = any(probe.holds and not probe.by_chance for probe in probes) or receipt.files_holding or not clean
     start = head.parent if head else None
+    verified = receipt.files_searched and not receipt.unprobed
     done = replace(
         receipt,
-        state="still there" if kept else "forgotten",
+        state="still there" if kept else "forgotten" if verified else "unverified",
         probes=probes,
         adapter_after=head.id if head else None,
         started_from=start,

@@ -1,7 +1,8 @@
 """Judges the lines of a `verify` file, several at a time, in their order.
 
 Promise: the file is read and checked as a whole before anything in it is judged; each line gets one
-verdict. Knows the verifiers' interface; none of the verifiers.
+verdict, and a verifier that breaks on one is unsure of that one alone. Knows the verifiers' interface; none
+of the verifiers.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pydantic import ValidationError
 
 from ..verifiers.abc import Means, Verdict, Verifier
 from ..verifiers.declared import built, options
-from ..verifiers.errors import UnusableCheck
+from ..verifiers.errors import NoModel, NoSandbox, UnusableCheck, VerifierError
 from ..verifiers.lines import Line, line_of
 from .inputs import read_records
 
@@ -51,7 +52,8 @@ def judge_lines(
 ) -> Iterator[Judged]:
     """The verdicts in the order of `lines`, each as soon as those before it are there.
 
-    A verifier has the settings it was `declared` with. Raises NoSandbox, SandboxBroke, UnusableCheck.
+    A verifier has the settings it was `declared` with. Raises NoModel, NoSandbox and UnusableCheck when a
+    verifier cannot be had at all.
     """
     settings = dict(options(declared))
     named = dict.fromkeys(line.verifier for line in lines)
@@ -77,5 +79,10 @@ def _judged(verifier: Verifier, line: Line) -> Verdict:
     started = time.perf_counter()
     try:
         return verifier.judge(line.claim)
-    except UnusableCheck as error:  # seen only when it was tried, so there is a verdict: none can be given
-        return Verdict("unsure", str(error), time.perf_counter() - started)
+    except (NoSandbox, NoModel):
+        raise  # no line could be judged
+    except VerifierError as error:
+        evidence = str(error)
+    except Exception as error:  # noqa: BLE001  another package's verifier may raise anything
+        evidence = f"The verifier {line.verifier} broke: {type(error).__name__}: {error}"
+    return Verdict("unsure", " ".join(evidence.split()), time.perf_counter() - started)

@@ -6,22 +6,21 @@ Promise: what an app passes on is journaled once, however often the app sends it
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ..graphs.context import keywords
+from ..graphs.context import own_word
 from ..memory.journal import Turn
 from .inputs import checked_turn
 from .part import Part
-from .screening import spoken_of
+from .screening import screen, spoken_of
 from .turns import Cancelled
 
 if TYPE_CHECKING:
     from ..graphs.chat import ChatRequest
     from .chats import ChatReply, Chats, Heard
     from .chats import Emit as ChatEmit
-
-_MORE_HITS = 16
 
 
 def _unheard(event: object) -> None:
@@ -35,56 +34,103 @@ def _never_cancelled() -> bool:
 class Listening(Part):
     """The part of an agent that other apps talk through."""
 
-    def hear(self, request: ChatRequest, session: str | None = None, *, journal: bool = True) -> Heard:
+    def hear(
+        self,
+        request: ChatRequest,
+        session: str | None = None,
+        *,
+        journal: bool = True,
+        once: str | None = None,
+    ) -> Heard:
         """Journal what is new in a chat of an app that keeps its own messages; `answer` then answers it.
 
         `session` names the session; without it, it is found by the messages before, or begun. With
-        `journal=False` nothing is journaled or recalled. Raises BadTurn and JournalError.
+        `journal=False` nothing is journaled or recalled. With `once`, an idempotency key, the same call made
+        again journals nothing again. Raises BadTurn and JournalError.
         """
         for message in request.messages:
             if message.content.strip():
                 checked_turn(message.content, self.spec.memory.max_turn_chars)
         self._open()
-        return self._chats.hear(request, session, journal)
+        return self._chats.hear(request, session, journal, once)
 
     def answer(
-        self, heard: Heard, emit: ChatEmit = _unheard, cancelled: Cancelled = _never_cancelled
+        self,
+        heard: Heard,
+        emit: ChatEmit = _unheard,
+        cancelled: Cancelled = _never_cancelled,
+        *,
+        once: str | None = None,
     ) -> ChatReply:
         """Answer what was heard, and journal the answer. `emit` is given its tokens and calls as they come,
         and `cancelled` is asked before each.
 
-        Raises EngineError, ContextOverflow and JournalError.
+        With `once`, an idempotency key, an answer of the same call made before is withdrawn. Raises
+        EngineError, ContextOverflow and JournalError.
         """
         with self._answering():
-            reply = self._chats.answer(heard, emit, cancelled)
+            reply = self._chats.answer(heard, emit, cancelled, once)
             self._answered(reply.turn_id)
             return reply
 
-    def said(self, heard: Heard, text: str) -> int | None:
-        """Journal what another model answered to what was heard; returns the turn's id, None for nothing."""
-        self._open()
-        return self._chats.said(heard, text)
+    def said(self, heard: Heard, text: str, *, once: str | None = None) -> int | None:
+        """Journal what another model answered to what was heard; returns the turn's id, None for nothing.
 
-    def remember(self, text: str, session: str | None = None, *, trusted: bool = True) -> int:
+        With `once`, an idempotency key, the same call made again journals nothing again.
+        """
+        self._open()
+        return self._chats.said(heard, text, once)
+
+    def remember(
+        self, text: str, session: str | None = None, *, trusted: bool = True, once: str | None = None
+    ) -> int:
         """Journal `text` as the user's words, without answering; returns the turn's id.
 
-        What is not `trusted` can be recalled, and no night trains on it. Raises BadTurn and JournalError.
+        What was forgotten is taken out of it. What is not `trusted` can be recalled, and no night trains on
+        it. With `once`, an idempotency key, the same call made again journals nothing again. Raises BadTurn
+        and JournalError.
         """
         checked_turn(text, self.spec.memory.max_turn_chars)
-        journal = self._open().journal
-        opened = journal.open_session(session)
-        return journal.add_turn(opened.id, "user", text, trusted=trusted).id
+        space = self._open()
+        journal = space.journal
+        if once is not None and (known := journal.written_under(once)):
+            return known[0].id
+        if journal.tombstones():
+            from .forgetting import withheld
 
-    def recall(self, query: str, k: int = 5) -> list[tuple[Turn, float]]:
+            text = withheld(space, text)
+        opened = journal.open_session(session)
+        return journal.add_turn(opened.id, "user", text, trusted=trusted, once=once).id
+
+    def recall(self, query: str, k: int = 5, *, untrusted: bool = False) -> list[tuple[Turn, float]]:
         """The `k` turns of the user's nearest to `query`, the nearest first, each with its score.
 
-        Those that were remembered as not trusted are among them; those that speak of something forgotten are
-        not.
+        Of each the user's own words, without what was forgotten. With `untrusted` also what was remembered as
+        not trusted, whole, unless it speaks of something forgotten. Raises BadEmbedder, StoreError.
         """
         space = self._open()
-        forgotten = spoken_of(space)
-        found = space.journal.search(keywords(query), k + _MORE_HITS, untrusted=True)
-        return [(turn, score) for turn, score in found if not forgotten(turn.content)][:k]
+        screened, forgotten = screen(space), spoken_of(space)
+
+        def shown(turn: Turn) -> Turn | None:
+            if turn.trusted or not untrusted:
+                return own_word(turn, screened)
+            return None if forgotten(turn.content) else turn
+
+        return space.nearest(query, k, shown)
+
+    def recalled_for(self, heard: Heard) -> tuple[str, tuple[int, ...]]:
+        """What a system message may say of earlier turns, for a model that is not ours to answer what was
+        heard with; and the ids of those turns. Its tokens are counted as the embedder's.
+
+        Raises BadEmbedder, StoreError.
+        """
+        self._open()
+        return self._chats.recalled(heard, self._space.episodes.tokens_of)
+
+    def pieces(self, token_ids: Sequence[int]) -> list[str]:
+        """The bytes that tokens of the engine's stand for, each as hexadecimal digits. Raises EngineError."""
+        engine = self._open().engine
+        return [engine.piece(id).hex() for id in token_ids]
 
     @cached_property
     def _chats(self) -> Chats:
@@ -97,5 +143,7 @@ class Listening(Part):
             self.spec.persona,
             self.spec.memory,
             self._canary.stack,
-            forgotten=spoken_of(space),
+            search=space.recalled,
+            screen=screen(space),
+            verifiers=lambda: self._verifiers,
         )

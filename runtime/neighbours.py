@@ -1,7 +1,7 @@
 """The agents of one process: a turn of any of them halts the nights and naps of all, as they share its cores.
 
-Promise: what an agent registered is halted while another's turn is answered. Knows rights of way; nothing of
-agents.
+Promise: what an agent registered is halted while another's turn is answered; one of them sleeps at a time.
+Knows rights of way; nothing of agents.
 """
 
 from __future__ import annotations
@@ -15,6 +15,10 @@ from ..sleep.right_of_way import RightOfWay
 
 _ways: weakref.WeakSet[RightOfWay] = weakref.WeakSet()
 _changing = threading.Lock()
+
+_nights: list[RightOfWay] = []  # the first one's runs, and the others' wait, in the order they came
+_one_ended = threading.Condition()
+_RECHECK_S = 0.2  # of a night that waits, whether it was told to end
 
 ONE_NAP = threading.Lock()
 """Held by the nap that runs: a process with many users trains for one of them at a time."""
@@ -36,3 +40,25 @@ def turn(own: RightOfWay) -> Iterator[None]:
         for way in ways:
             held.enter_context(way.turn())
         yield
+
+
+@contextmanager
+def night(own: RightOfWay) -> Iterator[None]:
+    """Around a night, once those that came before it have ended. Raises NightStopped."""
+    with _one_ended:
+        _nights.append(own)
+    try:
+        with _one_ended:
+            while _nights[0] is not own:
+                own.must_go_on()
+                _one_ended.wait(_RECHECK_S)
+        yield
+    finally:
+        with _one_ended:
+            _nights.remove(own)
+            _one_ended.notify_all()
+
+
+def nights() -> int:
+    """How many nights run, which is at most one, or wait for it to end."""
+    return len(_nights)

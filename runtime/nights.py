@@ -9,10 +9,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast, get_args
 
 from ..memory.errors import BadInput, UnknownRecord
-from ..memory.journal import Journal, Night, Verdict
+from ..memory.journal import Journal, Memory, Night, Verdict
+from ..sleep.records import NightReport, NightStatus
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,29 @@ def _view(journal: Journal, night: Night) -> NightView:
         reasons=report.get("reasons", []),
         exam=report.get("exam"),
         seconds=report.get("seconds", {}),
+    )
+
+
+def report_of(view: NightView, memories: Sequence[Memory]) -> NightReport | None:
+    """What came of a night that has ended, from what is kept of it; None for one that failed, or runs.
+
+    `memories` are every memory there is.
+    """
+    from ..graphs.night import memory_as_json
+
+    if view.state not in get_args(NightStatus):
+        return None
+    learnt = [m for m in memories if m.night_id == view.id and m.state in ("admitted", "consolidated")]
+    return NightReport(
+        status=cast(NightStatus, view.state),
+        adapter=view.adapter,
+        memories=[memory_as_json(memory) for memory in learnt],
+        rejected=[{"text": v.text, "reason": v.reason} for v in view.verdicts if v.ruling != "supported"],
+        exam=None if view.exam is None else dict(view.exam),
+        seconds=dict(view.seconds),
+        train_tokens_per_s=0.0,
+        night=view.id,
+        reasons=list(view.reasons),
     )
 
 

@@ -21,6 +21,7 @@ from .workspace import Workspace
 
 if TYPE_CHECKING:
     from ..graphs.wake import WakeGraph
+    from ..verifiers.abc import Verifier
     from .canary import Canary
 
 
@@ -53,6 +54,15 @@ class Part(ABC):
         from .canary import Canary
 
         return Canary(self._space, self.spec.exam.canary, self.spec.persona)
+
+    @cached_property
+    def _verifiers(self) -> tuple[Verifier, ...]:
+        """The verifiers that judge calls and answers while awake. Raises NoModel and UnusableCheck."""
+        from ..verifiers.declared import built
+        from .asking import means_of
+
+        means = means_of(self.spec, lambda: self._space.engine)
+        return tuple(built(declared, means) for declared in self.spec.awake)
 
     def _answered(self, turn_id: int | None) -> None:
         """Have the canary look at an answer, if it was journaled."""

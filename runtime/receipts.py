@@ -19,7 +19,7 @@ from ..memory.home import Home
 from .erasure import RECEIPTS
 
 RECEIPT_FORMAT = 1
-State = Literal["erasing", "weights pending", "forgotten", "still there"]
+State = Literal["erasing", "weights pending", "forgotten", "unverified", "still there"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,10 @@ class Receipt:
     """One forgetting. `forgotten` are the tombstones' ids (memories, or words) with a salted hash each.
 
     `state`: "erasing" until the text is gone everywhere, then "weights pending" until a night has made the
-    weights anew; "still there" when a probe or the search of the files found it afterwards.
+    weights anew; "still there" when a probe or the search of the files found it afterwards, "unverified" when
+    nothing did and yet not all of it was looked for. `unprobed` are the memories that no question could ask
+    for without saying them, `backups` what became of each backup on record. `once` is the idempotency key it
+    was asked for under.
     """
 
     id: str
@@ -57,8 +60,11 @@ class Receipt:
     probes: Sequence[Probe] = field(default=())
     files_searched: int = 0
     files_holding: Sequence[str] = field(default=())
+    unprobed: Sequence[str] = field(default=())
+    backups: Mapping[str, str] = field(default_factory=dict)
     hashes: Mapping[str, str] = field(default_factory=dict)
     format: int = RECEIPT_FORMAT
+    once: str = ""
 
     @property
     def done(self) -> bool:

@@ -106,6 +106,11 @@ class Scopes:
         return self._agents[self._owner]
 
     @property
+    def guests(self) -> list[str]:
+        """The other users who have a home here."""
+        return sorted(path.name for path in (self.path / USERS).glob("*") if path.is_dir())
+
+    @property
     def last_turn(self) -> float | None:
         """When the last turn of any agent that is open was, by its clock; None without one."""
         return max((said for agent in self._open() if (said := agent.last_turn) is not None), default=None)
@@ -116,7 +121,10 @@ class Scopes:
         return any(agent.space.engine_open for agent in self._open())
 
     def unload(self) -> bool:
-        """Give the engines' memory back until the next turn or night. Whether there was any to give back."""
+        """Give the engines' memory back until the next turn or night. Whether there was any to give back.
+
+        Waits for nothing: what is in use stays.
+        """
         given = [agent.unload() for agent in self._open()]
         if "_shared" in self.__dict__:
             self._shared.unload()
@@ -190,7 +198,7 @@ class Scopes:
     def _owners_agent(self) -> Agent:
         if self._attach and self._given_engine is None and daemon_at(self.path, self._command):
             return Agent(self.spec, home=self.path, command=self._command)
-        return Agent(
+        agent = Agent(
             self.spec,
             home=self.path,
             engine=self._scoped,
@@ -198,6 +206,8 @@ class Scopes:
             command=self._command,
             attach=self._attach,
         )
+        agent.space.embedder = self._lent
+        return agent
 
     def _new_agent(self, user: str) -> Agent:
         """Another user's: the daemon's, where the owner's is."""
@@ -206,7 +216,14 @@ class Scopes:
             return AttachedAgent(self.spec, home=self.path, command=self._command, user=user, scope=home)
         agent = Agent(self.spec, home=home, engine=self._scoped, base=self.base, command=self._command)
         agent.ticking = self.owner.ticking
+        agent.space.embedder = self._lent
         return agent
+
+    def _lent(self) -> Embedder:
+        """The embedder, for the store of one user: it stays open when that is closed."""
+        from ..memory.episodes.lent_embedder import LentEmbedder
+
+        return LentEmbedder(self.embedder())
 
     def _scoped(self) -> WakeEngine:
         return self._shared.scoped() if self._given_engine is None else ScopedEngine(self.engine)

@@ -1,7 +1,7 @@
 """An agent's nights: one at a time, joined by whoever asks for it, giving way to turns.
 
-Promise: there is never a second night beside one that runs. The work stands in `graphs.sleep` and
-`night_run`; this says when a night may run, and on what.
+Promise: there is never a second night beside one that runs in this process. The work stands in
+`graphs.sleep` and `night_run`; this says when a night may run, and on what.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ..memory.home import cache_path
 from ..sleep.errors import NightStopped
 from ..sleep.right_of_way import SOMEBODY, RightOfWay
 from ..verifiers.declared import for_memories
+from . import neighbours
 from .asking import means_of
 from .napping import Napping
 from .night_run import Night
@@ -74,13 +75,21 @@ class Sleeping(Napping):
         return None if night is None or night.over else night
 
     def unload(self) -> bool:
-        """Give the engine's memory back until the next turn or night. Whether there was any to give back."""
-        with self._night_lock:
+        """Give the engine's memory back until the next turn or night. Whether there was any to give back.
+
+        Waits for nothing: what is in use stays.
+        """
+        if not self._night_lock.acquire(blocking=False):
+            return False
+        try:
             if self.sleeping is not None or self.napping:
                 return False
-            with self._between_turns():
-                self.__dict__.pop("_wake", None)  # it holds on to the engine
-                return self._open().unload()
+            with self._turn_lock.at_once() as free:
+                if free:
+                    self.__dict__.pop("_wake", None)  # it holds on to the engine
+                return free and self._open().unload()
+        finally:
+            self._night_lock.release()
 
     def _joined_night(
         self, progress: Callable[[Progress], None] | None = None, *, only_rebuild: bool = False
@@ -95,7 +104,7 @@ class Sleeping(Napping):
         return night.joined(progress)
 
     def _run_night(self, progress: Callable[[Progress], None], only_rebuild: bool) -> NightReport:
-        with self._no_nap():  # what one was reading, the night reads too
+        with neighbours.night(self._way), self._no_nap():  # what a nap was reading, the night reads too
             return self._run_night_alone(progress, only_rebuild)
 
     def _run_night_alone(self, progress: Callable[[Progress], None], only_rebuild: bool) -> NightReport:

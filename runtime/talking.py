@@ -16,10 +16,8 @@ from functools import cached_property
 from ..graphs.events import Approve, WakeEvent
 from ..graphs.wake import Limits, WakeAnswer, WakeGraph, WakeTurn, served_by
 from ..memory.errors import DormouseError, UnknownRecord
-from ..memory.journal import ToolCall
+from ..memory.journal import ToolCall, Turn
 from ..verifiers.abstention import abstained
-from ..verifiers.declared import built
-from .asking import means_of
 from .inputs import checked_turn
 from .napping import Napping
 from .records import Answer, Reply, Tiers
@@ -60,10 +58,12 @@ class Talking(Napping):
         approve: Approve | None = None,
         wait: bool = False,
         variation: int = 0,
+        once: str | None = None,
     ) -> ReplyStream:
         """As `chat`: the answer's pieces as they come, or all that happens (`.events()`); then `.reply`.
 
-        A `variation` above 0 asks for another answer than the likeliest.
+        A `variation` above 0 asks for another answer than the likeliest. `once` is an idempotency key, under
+        which `heard` finds the turn again.
         """
         checked_turn(text, self.spec.memory.max_turn_chars)
         space = self._open()
@@ -74,8 +74,14 @@ class Talking(Napping):
         else:
             session = self._session
 
-        turn = WakeTurn(text, session, variation=variation, approve=approve, wait=wait)
+        turn = WakeTurn(text, session, variation=variation, approve=approve, wait=wait, once=once)
         return self._streaming(lambda watched: self._take(watched), turn)
+
+    def heard(self, key: str) -> list[Turn]:
+        """The turn that was journaled under this idempotency key, and those that reply to it; none if it was
+        not heard.
+        """
+        return [replace(turn, evidence=None) for turn in self._open().journal.written_under(key)]
 
     def waiting(self) -> list[ToolCall]:
         """The calls that wait for their owner's yes, the oldest first, from whatever process they are."""
@@ -151,7 +157,6 @@ class Talking(Napping):
     @cached_property
     def _wake(self) -> WakeGraph:
         tools = self.spec.tools
-        means = means_of(self.spec, lambda: self._space.engine)
         return WakeGraph(
             lambda: self._space.engine,
             self._space.journal,
@@ -160,7 +165,7 @@ class Talking(Napping):
             tools=self._space.tools,
             limits=Limits(tools.max_steps, tools.timeout_s, tools.turn_tokens, tools.call_tokens),
             checkpoints=self._space.home.waiting_path,
-            verifiers=[built(declared, means) for declared in self.spec.awake],
+            verifiers=self._verifiers,
             screen=screen(self._space),
             search=self._space.recalled,
             route=lambda turn_id: self._canary.stack(turn_id),

@@ -28,18 +28,23 @@ class Unlearning(Talking, Sleeping):
         matching: str | None = None,
         now: bool = False,
         progress: Callable[[Progress], None] | None = None,
+        once: str | None = None,
     ) -> Receipt:
         """Forget memories by id, or all that hold the words `matching`: text, index, files, weights.
 
         The text is gone when this returns; the weights are made anew by the next night, or with `now` before
-        this returns, and are then probed. Raises BadInput when nothing fits, UnknownRecord, NightFailed.
+        this returns, and are then probed. With `once`, an idempotency key, the same call made again forgets
+        nothing again, and returns the receipt there is. Raises BadInput when nothing fits, UnknownRecord,
+        NightFailed.
         """
         from . import forgetting
 
         space = self._open()
         with self._no_night(), self._no_nap(), self._between_turns():
             forgetting.finish_erasing(space)
-            receipt = forgetting.erase(space, forgetting.choose(space, ids, matching))
+            receipt = forgetting.erased(space, once) or forgetting.erase(
+                space, forgetting.choose(space, ids, matching), once
+            )
             if space.engine_open:
                 space.mount_head(space.engine)  # a day adapter that held it is gone
         if now and forgetting.weights_pending(space):

@@ -27,6 +27,7 @@ from .engines import fusing_engine
 from .spec import Spec
 
 if TYPE_CHECKING:
+    from ..memory.episodes.embedder import Embedder
     from ..memory.episodes.keeping import Kept
     from ..memory.episodes.store import ScopedStore
 
@@ -35,8 +36,9 @@ class Workspace:
     """One home, open. With `read_only` nothing is written or locked, so it works beside the home's owner.
 
     `engine` (or what opens one) and `base` replace what the spec names; `meter` is told of downloads and
-    copies. Raises HomeLocked, HomeNotWritable, JournalError and the like at once; what the engine needs is
-    looked for when `engine` is first asked for.
+    copies. `embedder`, set before the store is first needed, opens another than the spec names. Raises
+    HomeLocked, HomeNotWritable, JournalError and the like at once; what the engine needs is looked for when
+    `engine` is first asked for.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Workspace:
         self._meter = meter
         self.warnings: list[str] = []
         self._given_engine, self._given_base = engine, base
+        self.embedder: Callable[[], Embedder] = self._open_embedder
         self._opening, self._indexing = threading.RLock(), threading.RLock()
         self._closing = ExitStack()
         self.home = self._closing.enter_context(Home.open(home, command=command, read_only=read_only))
@@ -87,7 +90,6 @@ class Workspace:
 
     @cached_property
     def _episodes(self) -> ScopedStore:
-        from ..memory.episodes.embedder import open_embedder
         from ..memory.episodes.journal_source import JournalSource
         from ..memory.episodes.records import Scope
         from ..memory.episodes.store import EpisodicStore
@@ -95,7 +97,7 @@ class Workspace:
         settings = self.spec.memory.store
         store = EpisodicStore(
             self.home.store_path,
-            lambda: open_embedder(settings.embedder, cache_path(), settings.threads),
+            self.embedder,
             settings,
         )
         self._closing.callback(store.close)
@@ -103,6 +105,12 @@ class Workspace:
         if not self.home.read_only:
             store.keep_only(scope)  # an agent that was renamed has its index made anew, under its new name
         return store.of(scope, JournalSource(self.journal))
+
+    def _open_embedder(self) -> Embedder:
+        from ..memory.episodes.embedder import open_embedder
+
+        settings = self.spec.memory.store
+        return open_embedder(settings.embedder, cache_path(), settings.threads)
 
     def refresh_store(self) -> None:
         """After the journal was rewritten: no word or vector of what is gone is left in the index."""
@@ -115,14 +123,30 @@ class Workspace:
             self.episodes.forget(list(turn_ids))
 
     def back_up(self, target: Path) -> Kept:
-        """Write tier 1, the journal and its index, to one file. Raises BadInput, DiskFull, HomeError."""
-        from ..memory.episodes.keeping import back_up
+        """Write tier 1, the journal and its index, to one file, and note in the home where it is.
 
-        return back_up(self.home.journal_path, _index_path(self.home, self.spec), target)
+        Raises BadInput, DiskFull, HomeNotWritable, HomeError.
+        """
+        from .backups import back_up_home
+
+        return back_up_home(self.home, self.journal, _index_path(self.home, self.spec), target)
 
     def recalled(self, text: str, k: int) -> list[Turn]:
-        """The turns nearest to `text`, the nearest first."""
-        return self.journal.turns_of([hit.episode.id for hit in self.episodes.recall(text, k)])
+        """The turns nearest to `text` that count as the user's own word, the nearest first."""
+        return [turn for turn, _ in self.nearest(text, k, lambda turn: turn if turn.trusted else None)]
+
+    def nearest(self, text: str, k: int, shown: Callable[[Turn], Turn | None]) -> list[tuple[Turn, float]]:
+        """The `k` turns of the user's nearest to `text`, each as `shown` has it and with its score, the
+        nearest first; those that it has as None are none of them.
+        """
+        looked_at = k
+        while True:
+            scores = {hit.episode.id: hit.score for hit in self.episodes.recall(text, looked_at)}
+            turns = self.journal.turns_of(list(scores))
+            kept = [(as_shown, scores[turn.id]) for turn in turns if (as_shown := shown(turn)) is not None]
+            if len(kept) >= k or len(scores) < looked_at:
+                return kept[:k]
+            looked_at *= 2
 
     @property
     def engine(self) -> WakeEngine:
@@ -174,13 +198,17 @@ class Workspace:
     def unload(self) -> bool:
         """Give the engine's memory back; the next use opens it again. Whether there was any to give back.
 
-        An engine that was given is its giver's, and stays.
+        An engine that was given is its giver's, and stays; so does one that is being opened.
         """
-        with self._opening:
+        if not self._opening.acquire(blocking=False):
+            return False
+        try:
             if isinstance(self._given_engine, WakeEngine) or not self.engine_open:
                 return False
             self._close_engine()
             return True
+        finally:
+            self._opening.release()
 
     def _close_engine(self) -> None:
         engine: WakeEngine | None = self.__dict__.pop("_engine", None)
@@ -250,13 +278,14 @@ class Workspace:
 
 
 def restore_home(spec: Spec, home: Path | None, source: Path, *, replace: bool, command: str) -> Kept:
-    """Put a backup's journal and index into the home. Raises BadInput, and HomeLocked while another process
-    owns it.
+    """Put a backup's journal and index into the home, without what the home has forgotten.
+
+    Raises BadInput, and HomeLocked while another process owns it.
     """
-    from ..memory.episodes.keeping import restore
+    from . import backups
 
     with Home.open(home, command=command) as opened:
-        return restore(source, opened.journal_path, _index_path(opened, spec), replace=replace)
+        return backups.restore_home(opened, source, _index_path(opened, spec), replace=replace)
 
 
 def _index_path(home: Home, spec: Spec) -> Path:

@@ -20,6 +20,9 @@ from .questions import asked_for, may_mean_the_same, possessive
 from .records import Candidate
 from .spans import Span, find_folded, inside, places, replaced, tokens
 
+Word = tuple[str, int, int]
+"""A folded word, and where it begins and ends."""
+
 FINGERPRINT_FORMAT = 1
 _HASH_CHARS = 20
 _PARTS = re.compile(r"\s*(?:,|;|&|\band\b)\s*")
@@ -53,13 +56,16 @@ class Needle:
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What a forgotten thing is known by. `about` are hashes of the words it was spoken of with."""
+    """What a forgotten thing is known by. `about` are hashes of the words it was spoken of with, `quotes`
+    (words, hash) of what it rested on, none for words that the owner named.
+    """
 
     salt: str
     needles: tuple[Needle, ...]
     about: frozenset[str] = frozenset()
     subject: str = ""
     attribute: str = ""
+    quotes: tuple[tuple[int, str], ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -69,12 +75,14 @@ class Fingerprint:
             "about": sorted(self.about),
             "subject": self.subject,
             "attribute": self.attribute,
+            "quotes": [list(quote) for quote in self.quotes],
         }
 
     @classmethod
     def of_json(cls, row: dict[str, Any]) -> Fingerprint:
         needles = tuple(Needle(int(n), str(h), bool(d)) for n, h, d in row["needles"])
-        return cls(row["salt"], needles, frozenset(row["about"]), row["subject"], row["attribute"])
+        quotes = tuple((int(n), str(h)) for n, h in row.get("quotes", ()))
+        return cls(row["salt"], needles, frozenset(row["about"]), row["subject"], row["attribute"], quotes)
 
     def code(self, text: str) -> str:
         return hashlib.sha256(f"{self.salt}\0{text}".encode("utf-8", "surrogatepass")).hexdigest()[
@@ -85,25 +93,57 @@ class Fingerprint:
         """Whether the words themselves stand in `text`, whatever it speaks of."""
         return any(True for _ in self._hits(text))
 
-    def hits(self, text: str) -> list[tuple[int, int]]:
-        """Where the words stand, whatever is spoken of."""
-        return [(start, end) for start, end, _ in self._hits(text)]
+    def spans(self, text: str, thorough: bool = False) -> list[Span]:
+        """Where the forgotten thing stands in `text`: its words, said of the same matter or a name.
 
-    def spans(self, text: str) -> list[Span]:
-        """Where the forgotten thing stands in `text`: its words, said of the same matter or a name."""
+        `thorough` is for taking it out of what is kept: a name goes in the plural too, and any of its words
+        in what the memory rested on.
+        """
+        have = tokens(text)
+        hits = [*self._hits_among(have), *(self._plurals(have) if thorough else ())]
         found = []
-        for start, end, needle in self._hits(text):
-            if needle.distinctive or self._speaks_of_it(text, start, end):
+        for at, needle in hits:
+            start, end = have[at][1], have[at + needle.words - 1][2]
+            if (
+                needle.distinctive
+                or self._speaks_of_it(text, start, end)
+                or (thorough and self._in_a_quote(text, have, at, needle.words))
+            ):
                 found.append(Span(start, end, "forgotten"))
         return found
 
+    @property
+    def of_words(self) -> bool:
+        """Whether it is of words that the owner named, which are to go wherever they stand."""
+        return not self.subject
+
     def _hits(self, text: str) -> Iterator[tuple[int, int, Needle]]:
         have = tokens(text)
+        for at, needle in self._hits_among(have):
+            yield have[at][1], have[at + needle.words - 1][2], needle
+
+    def _hits_among(self, have: Sequence[Word]) -> Iterator[tuple[int, Needle]]:
         for needle in self.needles:
-            for i in range(len(have) - needle.words + 1):
-                run = have[i : i + needle.words]
-                if self.code(" ".join(word for word, _, _ in run)) == needle.hash:
-                    yield run[0][1], run[-1][2], needle
+            for at in range(len(have) - needle.words + 1):
+                if self.code(" ".join(word for word, _, _ in have[at : at + needle.words])) == needle.hash:
+                    yield at, needle
+
+    def _plurals(self, have: Sequence[Word]) -> Iterator[tuple[int, Needle]]:
+        """Names of one word in the plural."""
+        names = {needle.hash: needle for needle in self.needles if needle.distinctive and needle.words == 1}
+        for at, (word, _, _) in enumerate(have if names else ()):
+            for end in ("s", "es"):
+                if word.endswith(end) and (needle := names.get(self.code(word[: -len(end)]))):
+                    yield at, needle
+
+    def _in_a_quote(self, text: str, have: Sequence[Word], at: int, words: int) -> bool:
+        """Whether these words stand in what the memory rested on."""
+        for length, code in self.quotes:
+            for first in range(max(0, at + words - length), min(at, len(have) - length) + 1):
+                quoted = text[have[first][1] : have[first + length - 1][2]]
+                if self.code(" ".join(quoted.split())) == code:
+                    return True
+        return False
 
     def _speaks_of_it(self, text: str, start: int, end: int) -> bool:
         before, after = _sentence_around(text, start, end)
@@ -157,7 +197,14 @@ def fingerprint_of(memory: Memory) -> Fingerprint:
         frozenset(bare.code(word) for word in about),
         bare.code(subject),
         bare.code(attribute),
+        tuple(_quoted(bare, part) for part in memory.quote.split(" ... ") if tokens(part)),
     )
+
+
+def _quoted(print_: Fingerprint, quote: str) -> tuple[int, str]:
+    """From its first word to its last, with the white space folded."""
+    words = tokens(quote)
+    return len(words), print_.code(" ".join(quote[words[0][1] : words[-1][2]].split()))
 
 
 def fingerprint_of_text(text: str) -> Fingerprint:
@@ -213,38 +260,26 @@ def _matter(memory: Memory) -> set[str]:
 class Scrubber:
     """Takes the forgotten out of texts.
 
-    `texts` are the words as they are (and whether they are a name), known only while forgetting. `spared` are
-    sentences of memories that stay and hold the same words: those are left. `quotes` are what the forgotten
-    memories rested on: there the words go whatever they are.
+    `spared` are sentences of memories that stay and hold the same words: those are left, but where the owner
+    named the words. `thorough` as in `Fingerprint.spans`.
     """
 
     prints: Sequence[Fingerprint]
-    texts: Sequence[tuple[str, bool]] = ()
     spared: Sequence[str] = field(default=())
-    quotes: Sequence[str] = field(default=())
+    thorough: bool = False
 
     def __call__(self, text: str) -> str:
-        spans = [*(span for one in self.prints for span in one.spans(text)), *self._compounds(text)]
-        spans += self._in_quotes(text)
-        if not spans:
+        found = [(print_, print_.spans(text, self.thorough)) for print_ in self.prints]
+        if not any(spans for _, spans in found):
             return text
         kept = [Span(*place, "spared") for quote in self.spared for place in find_folded(quote, text)]
-        return replaced(text, [span for span in spans if not inside(kept, span.start, span.end)], REMOVED)
-
-    def _in_quotes(self, text: str) -> Iterator[Span]:
-        """The words wherever they stand in what the forgotten memories rested on."""
-        told = [place for quote in self.quotes for place in find_folded(quote, text)]
-        for start, stop in told:
-            for print_ in self.prints:
-                for at, end in print_.hits(text[start:stop]):
-                    yield Span(start + at, start + end, "forgotten")
-
-    def _compounds(self, text: str) -> Iterator[Span]:
-        """A forgotten name in the plural."""
-        names = {plain(name) + end for name, distinctive in self.texts if distinctive for end in ("s", "es")}
-        for word, start, end in tokens(text) if names else ():
-            if word in names:
-                yield Span(start, end, "forgotten")
+        going = [
+            span
+            for print_, spans in found
+            for span in spans
+            if print_.of_words or not inside(kept, span.start, span.end)
+        ]
+        return replaced(text, going, REMOVED)
 
     def of_json(self, value: Any) -> Any:
         """The same for every string in a JSON value."""
@@ -257,17 +292,15 @@ class Scrubber:
         return value
 
 
-def scrubber_for(
-    memories: Sequence[Memory], prints: Sequence[Fingerprint], staying: Sequence[Memory], text: str | None
-) -> Scrubber:
-    """One that knows the words themselves; `staying` are the memories that are kept."""
-    values = [value for memory in memories for value in needle_texts(memory)]
-    texts = [(value, _is_name(value)) for value in values]
-    if text is not None:
-        texts.append((text, True))
-    spared = () if text is not None else spared_by(staying, [*prints])
-    quotes = [part for memory in memories for part in memory.quote.split(" ... ")]
-    return Scrubber(prints, texts, spared, quotes)
+def eraser(prints: Sequence[Fingerprint], staying: Sequence[Memory]) -> Scrubber:
+    """One for what is kept; `staying` are the memories that are not forgotten."""
+    return Scrubber(prints, spared_by(staying, prints), thorough=True)
+
+
+def names_of(memories: Sequence[Memory], text: str | None) -> list[str]:
+    """The words by which it can be searched for: those that would not stand in other talk by chance."""
+    values = [value for memory in memories for value in needle_texts(memory) if _is_name(value)]
+    return [*values, *([] if text is None else [text])]
 
 
 def spared_by(staying: Sequence[Memory], prints: Sequence[Fingerprint]) -> tuple[str, ...]:
@@ -278,6 +311,12 @@ def spared_by(staying: Sequence[Memory], prints: Sequence[Fingerprint]) -> tuple
         if any(print_.holds(memory.value) for print_ in prints)
         for text in (memory.quote, memory.statement)
     )
+
+
+def still_tells(print_: Fingerprint, memory: Memory) -> bool:
+    """Whether a memory says what was forgotten."""
+    said = Candidate(memory.subject, memory.attribute, memory.value, memory.quote, 0, "")
+    return print_.covers(said) or bool(print_.spans(memory.statement))
 
 
 def active(tombstones: Iterable[Tombstone]) -> list[Fingerprint]:

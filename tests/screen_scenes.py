@@ -18,20 +18,22 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from screen_stage import LARGE, SMALL, Stage, staged
+from screen_stage import SIZES, SMALL, Stage, staged
 from staged_agent import StagedAgent
 from staged_records import night_records
-from textual.widgets import OptionList
+from textual.widgets import Input, OptionList
 
 from dormouse.tui.app import clock
 from dormouse.tui.app.chat.calls import UNHEARD_S, Approval
 from dormouse.tui.app.chat.prompt import Prompt
+from dormouse.tui.app.night.screen import NightScreen
 from dormouse.tui.app.night_log import NightLog
 
 ROOT = Path(__file__).parent.parent
 KEPT = ROOT / "tests" / "tui" / "app" / "pictures"
 SHOWN = ROOT / "docs" / "pictures"
 MIDDLE = (112, 32)
+TRAINING_BEGINS = 16  # so many records of a night come before
 UNLIKE_S = 30.0  # so long a picture may take to look as it is kept
 
 Act = Callable[[Stage], Coroutine[Any, Any, None]]
@@ -73,9 +75,50 @@ async def searching(stage: Stage) -> None:
 
 
 async def tiers(stage: Stage) -> None:
-    await stage.press("f6")
+    """Read to their end where they stand over the conversation; with the keys where they stand beside it."""
     await stage.say("What is my dog called?")
+    await stage.press("f6" if stage.app.size == SMALL else "tab")
     await stage.until(lambda: "360 of 3400" in stage.shown("#tiers"))
+    await stage.page_to("#tiers", "2 admitted")
+
+
+async def asking_why(stage: Stage) -> None:
+    await stage.say("What is my dog called?")
+    await stage.write("/why")
+    await stage.press("enter")
+    await stage.until(lambda: "the text states its value" in stage.shown())
+
+
+async def alarmed(stage: Stage) -> None:
+    stage.agent.alarms = (
+        "The last 3 nights that heard talk admitted nothing of it; `dormouse night n0006` says why.",
+        "The disk has 0.4 GiB left; a night needs 2 GiB.",
+    )
+    stage.app.look()
+    await stage.until(lambda: "! 2 alarms" in stage.shown("TopBar"))
+    await stage.until(lambda: stage.app.size == SMALL or "! The disk has" in stage.shown("#tiers"))
+    await stage.write("/alarms")
+    await stage.press("enter")
+    await stage.until(lambda: "The disk has" in stage.shown())
+
+
+async def helped(stage: Stage) -> None:
+    await stage.write("/help")
+    await stage.press("enter")
+    await stage.until(lambda: "What can be done here" in stage.shown())
+
+
+async def naming_the_keys(stage: Stage) -> None:
+    await stage.press("f1")
+    await stage.page_to("HelpPanel", "Sessions")
+
+
+async def finding_a_command(stage: Stage) -> None:
+    await stage.press("ctrl+p")
+    await stage.until(lambda: stage.app.screen.query(Input))
+    stage.app.screen.query_one(Input).cursor_blink = False
+    await stage.write("session")
+    await stage.until(lambda: "/sessions" in stage.shown() and "Session: The piano workshop" in stage.shown())
 
 
 async def remembering(stage: Stage) -> None:
@@ -105,10 +148,26 @@ async def sleeping(stage: Stage) -> None:
     await stage.until(lambda: "▸ consolidate" in stage.shown("Stages"))
 
 
-async def looking_back(stage: Stage) -> None:
+async def _to_part(stage: Stage, number: int) -> None:
     await stage.press("f4")
-    await stage.until(lambda: stage.app.screen.query("#nights"))
-    await stage.press("tab", "tab", "tab", "down", "down")
+    await stage.until(lambda: isinstance(stage.app.screen, NightScreen) and stage.app.screen.past)
+    await stage.press(*["tab"] * number)
+
+
+async def judging(stage: Stage) -> None:
+    await _to_part(stage, 1)
+    await stage.until(lambda: "tainted" in stage.shown("Verdicts"))
+
+
+async def examining(stage: Stage) -> None:
+    await _to_part(stage, 2)
+    await stage.press("down", "down", "down")
+    await stage.until(lambda: "fewer than 60%" in stage.shown("Exam"))
+
+
+async def looking_back(stage: Stage) -> None:
+    await _to_part(stage, 3)
+    await stage.press("down", "down")
     await stage.until(lambda: "n0004" in stage.shown())
 
 
@@ -122,18 +181,30 @@ async def at_dawn(stage: Stage) -> None:
     await chatting(stage)
 
 
+_ACTS: dict[str, Act] = {
+    "chat": chatting,
+    "approval": asking,
+    "commands": completing,
+    "sessions": searching,
+    "tiers": tiers,
+    "why": asking_why,
+    "alarms": alarmed,
+    "help": helped,
+    "keys": naming_the_keys,
+    "palette": finding_a_command,
+    "memory": remembering,
+    "forget": forgetting,
+    "night": sleeping,
+    "verdicts": judging,
+    "exam": examining,
+    "history": looking_back,
+    "plain": without_colour,
+    "dawn": at_dawn,
+}
 SCENES = [
-    *(Scene(f"chat_{size[0]}", chatting, size) for size in (SMALL, LARGE)),
-    *(Scene(f"approval_{size[0]}", asking, size, asks=True) for size in (SMALL, LARGE)),
-    Scene("commands_80", completing, SMALL),
-    Scene("sessions_80", searching, SMALL),
-    Scene("tiers_80", tiers, SMALL),
-    *(Scene(f"memory_{size[0]}", remembering, size) for size in (SMALL, LARGE)),
-    Scene("forget_80", forgetting, SMALL),
-    *(Scene(f"night_{size[0]}", sleeping, size) for size in (SMALL, LARGE)),
-    Scene("history_80", looking_back, SMALL),
-    Scene("plain_80", without_colour, SMALL),
-    Scene("dawn_200", at_dawn, LARGE),
+    Scene(f"{name}_{size[0]}", act, size, asks=name == "approval")
+    for name, act in _ACTS.items()
+    for size in SIZES
 ]
 FOR_THE_README = [
     Scene("memory", remembering, MIDDLE),
@@ -189,43 +260,105 @@ def svg(stage: Stage, name: str = "screen") -> str:
     return "\n".join(line.rstrip() for line in drawn.splitlines() if line.strip()) + "\n"
 
 
-def recording() -> str:
-    """A chat from the first key to the answer, as one SVG that plays by itself."""
+class Camera:
+    """Takes a play's pictures, each with the seconds it is to be seen."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self.frames: list[tuple[str, float]] = []
+
+    async def frame(self, seconds: float) -> None:
+        await self._stage.pilot.pause(0.1)
+        self.frames.append((svg(self._stage, f"frame{len(self.frames)}"), seconds))
+
+
+async def a_chat(stage: Stage, camera: Camera) -> None:
+    """From the first key to the answer."""
+    stage.agent.asks = True
+    await camera.frame(1.2)
+    await stage.write("How much is")
+    await camera.frame(0.5)
+    await stage.write(" (19 - 7) * 3?")
+    await camera.frame(0.8)
+    await stage.press("enter")
+    await stage.until(lambda: stage.app.screen.query(Approval))
+    await stage.pilot.pause(2 * UNHEARD_S)
+    await camera.frame(2.0)
+    await stage.press("y")
+    await stage.until(lambda: stage.app.screen.run is None)  # type: ignore[attr-defined]
+    await camera.frame(1.6)
+    stage.agent.asks = False
+    await _asked_about_the_dog(stage, camera)
+    await camera.frame(2.4)
+    await stage.say("Write me a prime sieve.")
+    await camera.frame(3.5)
+
+
+async def _asked_about_the_dog(stage: Stage, camera: Camera) -> None:
+    await stage.write("What is my dog called?")
+    await camera.frame(0.8)
+    await stage.press("enter")
+    await stage.until(lambda: "Your dog is called" in stage.shown("#conversation"))
+    await stage.until(lambda: stage.app.screen.run is None)  # type: ignore[attr-defined]
+
+
+async def a_night(stage: Stage, camera: Camera) -> None:
+    """From /sleep to its end, while one chats, looks at what was learnt, and watches it."""
+    agent = stage.agent
+    patch.object(clock, "elapsed", lambda: agent.seconds_slept).start()
+
+    async def trained(steps: int) -> None:
+        agent.night_on_to(TRAINING_BEGINS + steps)
+        await stage.until(lambda: len(stage.app.night.losses) == steps)
+        await stage.until(lambda: f"asleep: consolidate {steps / 60:.0%}" in stage.shown("TopBar"))
+
+    agent.halts_after = 0
+    await stage.until(lambda: "embedded" in stage.shown("TopBar"))
+    await stage.write("/sleep")
+    await camera.frame(1.0)
+    await stage.press("enter")
+    await stage.until(lambda: agent.watched)
+    await trained(6)
+    await _asked_about_the_dog(stage, camera)
+    await camera.frame(2.2)
+    await stage.press("f3")
+    await stage.until(lambda: "consolidated 3" in stage.shown())
+    await trained(21)
+    await camera.frame(1.4)
+    await stage.press("down", "down", "down")
+    await camera.frame(1.8)
+    await stage.press("f4")
+    for steps in (36, 48, 60):
+        await trained(steps)
+        await stage.until(lambda: "tokens/s" in stage.shown("Stages"))
+        await camera.frame(1.2)
+    await stage.press("tab")
+    await stage.until(lambda: "home city is Stromness" in stage.shown("Verdicts"))
+    await camera.frame(2.0)
+    await stage.press("shift+tab")
+    agent.night_on_to(-1)
+    await stage.until(lambda: "The night is over" in stage.shown("#head"))
+    stage.app.clear_notifications()
+    await camera.frame(3.0)
+
+
+RECORDINGS = {"chat": a_chat, "asleep": a_night}
+
+
+def recorded(play: Callable[[Stage, Camera], Coroutine[Any, Any, None]]) -> list[tuple[str, float]]:
+    """The pictures of a play."""
 
     async def run() -> list[tuple[str, float]]:
-        frames: list[tuple[str, float]] = []
-        agent = StagedAgent(asks=True)
-        async with staged(agent, MIDDLE) as stage:
+        async with staged(StagedAgent(), MIDDLE) as stage:
             stage.app.screen.query_one(Prompt).cursor_blink = False
+            camera = Camera(stage)
+            await play(stage, camera)
+            return camera.frames
 
-            async def frame(seconds: float) -> None:
-                await stage.pilot.pause(0.1)
-                frames.append((svg(stage, f"frame{len(frames)}"), seconds))
-
-            await frame(1.2)
-            await stage.write("How much is")
-            await frame(0.5)
-            await stage.write(" (19 - 7) * 3?")
-            await frame(0.8)
-            await stage.press("enter")
-            await stage.until(lambda: stage.app.screen.query(Approval))
-            await stage.pilot.pause(2 * UNHEARD_S)
-            await frame(2.0)
-            await stage.press("y")
-            await stage.until(lambda: stage.app.screen.run is None)  # type: ignore[attr-defined]
-            await frame(1.6)
-            agent.asks = False
-            await stage.write("What is my dog called?")
-            await frame(0.8)
-            await stage.press("enter")
-            await stage.until(lambda: "Your dog is called" in stage.shown("#conversation"))
-            await stage.until(lambda: stage.app.screen.run is None)  # type: ignore[attr-defined]
-            await frame(2.4)
-            await stage.say("Write me a prime sieve.")
-            await frame(3.5)
-        return frames
-
-    return animated(asyncio.run(run()))
+    try:
+        return asyncio.run(run())
+    finally:
+        patch.stopall()
 
 
 def animated(frames: list[tuple[str, float]]) -> str:
@@ -265,9 +398,10 @@ def main() -> None:
             if scene.name.startswith(given.only or ""):
                 (folder / f"{scene.name}.svg").write_text(picture(scene))
                 print(folder / f"{scene.name}.svg")
-    if not given.only:
-        (shown / "chat.svg").write_text(recording())
-        print(shown / "chat.svg")
+    for name, play in RECORDINGS.items():
+        if name.startswith(given.only or ""):
+            (shown / f"{name}.svg").write_text(animated(recorded(play)))
+            print(shown / f"{name}.svg")
 
 
 if __name__ == "__main__":

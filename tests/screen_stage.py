@@ -24,6 +24,7 @@ from dormouse.tui.app.chat.prompt import Prompt
 SMALL, LARGE = (80, 24), (200, 60)
 SIZES = [SMALL, LARGE]
 PATIENCE_S = 120.0
+_MOST_PAGES = 40
 
 Play = Callable[["Stage"], Coroutine[Any, Any, None]]
 
@@ -82,6 +83,25 @@ class Stage:
         assert await self.pilot.click(target, **where), f"{target} is not where it can be clicked"
         await self._taken()
 
+    async def wheel(self, target: str, notches: int = 1) -> None:
+        """Turn the mouse's wheel towards the user, over the middle of it."""
+        await self._taken()
+        at = self.app.screen.query_one(target).region.center
+        x, y = int(at[0]), int(at[1])
+        for _ in range(notches):
+            turned = events.MouseScrollDown(None, x, y, 0, 0, 0, False, False, False, x, y)
+            turned.set_sender(self.app)
+            self.app.screen._forward_event(turned)
+        await self._taken()
+
+    async def page_to(self, where: str, words: str) -> None:
+        """Press PgDn until it can be read there."""
+        for _ in range(_MOST_PAGES):
+            if words in self.shown(where):
+                return
+            await self.press("pagedown")
+        raise AssertionError(f"{words!r} is not reached\n{self.shown()}")
+
     def said(self, what: str) -> list[tuple[Any, ...]]:
         """What was asked of the agent, of one kind."""
         return [done for done in self.agent.done if done[0] == what]
@@ -101,6 +121,7 @@ async def staged(agent: StagedAgent | None = None, size: tuple[int, int] = SMALL
     """The application, with its agent open and looked at."""
     agent = agent or StagedAgent()
     app = DormouseApp(lambda: agent)
+    app.animation_level = "none"
     with patch.object(clock, "now", lambda: NOW):
         async with app.run_test(size=size, notifications=True) as pilot:
             stage = Stage(app, agent, pilot)

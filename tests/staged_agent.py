@@ -18,12 +18,16 @@ from staged_records import (
     BASE_STATUS,
     MEMORIES,
     NIGHTS,
+    RULED,
     SESSIONS,
+    TONIGHT,
     TURNS,
+    VERDICTS_TONIGHT,
     WHY,
     later,
     night_records,
     night_report,
+    night_slept,
     receipt_of,
 )
 
@@ -245,18 +249,38 @@ class StagedAgent:
         with self._changing:
             self._sleeping, self._told = [], []
             self._night_over.clear()
+            self.past.append(TONIGHT)
         for told, record in enumerate(night_records()):
             self.go.wait(300)
             if told == self.halts_after:
                 self.night_go.wait(300)
+                self.night_go.clear()
             with self._changing:
+                if record.stage == "replay":
+                    self.past[-1] = replace(TONIGHT, rulings=RULED, verdicts=VERDICTS_TONIGHT)
                 self._told.append(record)
                 for watcher in self._sleeping:
                     watcher(record)
         with self._changing:
             self._sleeping = None
+            self.past[-1] = night_slept()
         self._night_over.set()
         return night_report()
+
+    def night_on_to(self, told: int) -> None:
+        """Let a night that halts go on until it has told so many records."""
+        self.halts_after = told
+        self.night_go.set()
+
+    @property
+    def seconds_slept(self) -> float:
+        """One for each record told."""
+        return float(len(self._told))
+
+    @property
+    def watched(self) -> bool:
+        """Whether somebody follows the night."""
+        return bool(self._sleeping)
 
     def watch_night(self, progress: Callable[[Progress], None]) -> NightReport | None:
         with self._changing:

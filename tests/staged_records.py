@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from dormouse.memory.records import MemoryState, Verdict
@@ -183,6 +184,13 @@ NIGHTS = [
     _night(5, 2, "nothing-new", None),
     _night(6, 1, "published", _exam(11, 12, 19, 18)),
 ]
+TONIGHT = replace(_night(7, 0, "running", None), ended_at=None, turns=2, rulings={}, verdicts=[], seconds={})
+"""The night that the agent sleeps when it is asked to, as it stands at its beginning."""
+VERDICTS_TONIGHT = [
+    Verdict("supported", MEMORIES[3].statement, "supported by 'the piano workshop'", 8, "the piano workshop"),
+    Verdict("supported", MEMORIES[4].statement, "supported by 'in Stromness'", 8, "in Stromness"),
+]
+RULED = {"supported": 2}
 ADAPTER = AdapterView(
     {"id": MODEL, "memories": [{"id": m.id} for m in MEMORIES[:3]], "created_at": later(1440).isoformat()},
     {"passed": True, "kinds": _exam(11, 12, 19, 18), "items": [], "reasons": []},
@@ -257,7 +265,13 @@ def night_records() -> Iterator[Progress]:
             yield Progress(stage, done, total, f"question {done} of {total}" if stage == "exam" else "")
 
 
-def night_report() -> NightReport:
-    return NightReport(
-        "published", "9be1c07d55aa0134", [{"statement": "a"}, {"statement": "b"}], [], None, {}, 610.0
+def night_slept() -> NightView:
+    """Tonight, once it is over."""
+    return replace(
+        _night(7, 0, "published", _exam(12, 11, 19, 18)), turns=2, rulings=RULED, verdicts=VERDICTS_TONIGHT
     )
+
+
+def night_report() -> NightReport:
+    learnt = [{"statement": MEMORIES[3].statement}, {"statement": MEMORIES[4].statement}]
+    return NightReport("published", "9be1c07d55aa0134", learnt, [], None, {}, 610.0, night=TONIGHT.id)

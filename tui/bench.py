@@ -140,7 +140,8 @@ def recall(
 ) -> None:
     """Find what was said: how much of it, how fast, and among a million memories.
 
-    Evidence is looked for in LoCoMo's conversations, each alone; the large store is made up.
+    Evidence is looked for in LoCoMo's conversations, each alone; the large store is made up. With --out
+    plots too.
     """
     from ..runtime.bench.recall import bench_recall
 

@@ -92,20 +92,19 @@ def logs(
 ) -> None:
     """Print its log; with --json as it is written, one object a line."""
     from ..runtime.daemon.log import log_path
+    from ..runtime.daemon.tail import tail
 
     path = log_path(_service(context, home, None).home)
     if not path.exists():
         note(f"There is no log yet; it would be {path}.")
         raise typer.Exit(1)
-    with path.open(encoding="utf-8") as file:
-        for line in file.read().splitlines()[-lines:]:
-            _print_line(line, json)
-        while follow:
-            if not (line := file.readline()):
-                sys.stdout.flush()
-                time.sleep(_FOLLOW_S)
-            else:
-                _print_line(line.rstrip("\n"), json)
+    for line in tail(path, lines, _pause if follow else None):
+        _print_line(line, json)
+
+
+def _pause() -> None:
+    sys.stdout.flush()
+    time.sleep(_FOLLOW_S)
 
 
 def register(app: typer.Typer) -> None:

@@ -68,8 +68,8 @@ def unforget(
     json: JsonOption = False,
 ) -> None:
     """Allow what was forgotten to be told and learnt again. It does not bring it back."""
-    with Output(json) as out, Setup.of(context, home, spec).workspace(read_only=False) as space:
-        stone = space.journal.lift(id)
+    with Output(json) as out, Setup.of(context, home, spec).agent() as agent:
+        stone = agent.unforget(id)
         out.result(
             {"id": stone.id, "forgotten_at": stone.forgotten_at, "lifted_at": stone.lifted_at},
             lambda: print(f"{stone.id} may be told and learnt again."),
@@ -102,6 +102,7 @@ def _print_receipt(receipt: Receipt) -> None:
             ),
             ("served", receipt.adapter_after),
             ("searched", f"{receipt.files_searched} files; {len(receipt.files_holding)} still hold it"),
+            *(("backup", f"{path}: {became}") for path, became in receipt.backups.items()),
             ("receipt", receipt.id),
         ]
     )

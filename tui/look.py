@@ -198,9 +198,9 @@ def _print_daemon(seen: Mapping[str, Any]) -> None:
     night = seen.get("night")
     held = ", ".join(seen.get("held", ()))
     state = "loaded" if seen.get("engine_loaded") else "not in memory"
-    running = (
-        f"process {seen['pid']}, {seen['clients']} clients, engine {state}" if seen["pid"] else "not running"
-    )
+    running = "not running" if seen["pid"] is None else f"process {seen['pid']}"
+    if "clients" in seen:
+        running += f", {seen['clients']} clients, engine {state}"
     fields(
         [
             ("daemon", running),

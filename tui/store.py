@@ -5,12 +5,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .options import HomeOption, JsonOption, Setup, SpecOption
 from .output import Output, fields, note, watched
+
+if TYPE_CHECKING:
+    from ..memory.episodes.records import StoreState
 
 group = typer.Typer(
     help="Look after what finds earlier turns again.",
@@ -29,12 +32,8 @@ def status(
     json: JsonOption = False,
 ) -> None:
     """Say what the store holds."""
-    with (
-        Output(json) as out,
-        Setup.of(context, home, spec).workspace(read_only=False) as space,
-    ):
-        space.episodes.follow()
-        _show(out, space.episodes.state())
+    with Output(json) as out, Setup.of(context, home, spec).agent() as agent:
+        _show(out, agent.store_state())
 
 
 @group.command()
@@ -45,12 +44,8 @@ def reindex(
     json: JsonOption = False,
 ) -> None:
     """Make every word and vector of the index anew from the journal."""
-    with (
-        Output(json) as out,
-        Setup.of(context, home, spec).workspace(read_only=False) as space,
-    ):
-        space.episodes.reindex(_progress if watched() else None)
-        _show(out, space.episodes.state())
+    with Output(json) as out, Setup.of(context, home, spec).agent() as agent:
+        _show(out, agent.reindex_store(_progress if watched() else None))
 
 
 @group.command()
@@ -61,11 +56,8 @@ def compact(
     json: JsonOption = False,
 ) -> None:
     """Merge what grew in pieces, and give room back."""
-    with (
-        Output(json) as out,
-        Setup.of(context, home, spec).workspace(read_only=False) as space,
-    ):
-        before, after = space.episodes.compact()
+    with Output(json) as out, Setup.of(context, home, spec).agent() as agent:
+        before, after = agent.compact_store()
         document = {"bytes_before": before, "bytes": after}
         out.result(document, lambda: print(f"{before:,} bytes before, {after:,} now."))
 
@@ -121,10 +113,7 @@ def _progress(done: int, total: int) -> None:
         note(f"{done} of {total} turns have their vectors.")
 
 
-def _show(out: Output, state: object) -> None:
-    from ..memory.episodes.records import StoreState
-
-    assert isinstance(state, StoreState)
+def _show(out: Output, state: StoreState) -> None:
     out.result(
         state,
         lambda: fields(

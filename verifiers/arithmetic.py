@@ -16,7 +16,7 @@ from typing import ClassVar, Literal
 
 from . import algebra
 from .abc import Claim, Key, Verdict, Verifier
-from .bounded import BoundedWorker
+from .bounded import BoundedWorkers
 from .errors import UnusableCheck
 
 _TIMEOUT_S = 5.0
@@ -40,7 +40,7 @@ class Arithmetic(Verifier):
     keys: ClassVar[Mapping[str, Key]] = {"answer": Key("text", needed=True), "expect": Key("texts")}
 
     def __init__(self) -> None:
-        self._worker = BoundedWorker(algebra.__name__, _TIMEOUT_S)
+        self._workers = BoundedWorkers(algebra.__name__, _TIMEOUT_S)
 
     def judge(self, claim: Claim) -> Verdict:
         started = time.perf_counter()
@@ -48,7 +48,7 @@ class Arithmetic(Verifier):
         return Verdict(outcome, evidence, time.perf_counter() - started)
 
     def close(self) -> None:
-        self._worker.close()
+        self._workers.close()
 
     def _judged(self, claim: Claim) -> tuple[Literal["passed", "failed", "unsure"], str]:
         lines = [line for line in claim.text.splitlines() if line.strip()]
@@ -92,7 +92,7 @@ class Arithmetic(Verifier):
             return "unsure", str(error)
         if a is not None and b is not None:
             return _within(abs(a - b), right)
-        found = self._worker.call({"left": left, "right": right, "names": sheet.names})
+        found = self._workers.call({"left": left, "right": right, "names": sheet.names})
         if found is None:
             return "unsure", f"it was not computed within {_TIMEOUT_S:g} s"
         if "error" in found:

@@ -1,4 +1,4 @@
-"""A process of our own that computes for a verifier, so that a claim which never ends can be ended.
+"""Processes of our own that compute for a verifier, so that a claim which never ends can be ended.
 
 Promise: a call returns within its time or not at all, and the process that overran is killed. It runs
 Dormouse's code on data, never code that came with a claim: that is the sandbox's.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import queue
 import resource
 import select
 import subprocess
@@ -73,6 +74,31 @@ class BoundedWorker:
             for stream in (process.stdin, process.stdout):
                 if stream is not None:
                     _close(stream)
+
+
+class BoundedWorkers:
+    """As a BoundedWorker, for as many threads at once as there are cores; its processes start as they are
+    needed.
+    """
+
+    def __init__(self, module: str, timeout_s: float) -> None:
+        self._all = [BoundedWorker(module, timeout_s) for _ in os.sched_getaffinity(0)]
+        self._free: queue.LifoQueue[BoundedWorker] = queue.LifoQueue()
+        for worker in self._all:
+            self._free.put(worker)
+
+    def call(self, payload: dict[str, Any]) -> dict[str, Any] | None:
+        """As BoundedWorker's, once one of them is free."""
+        worker = self._free.get()
+        try:
+            return worker.call(payload)
+        finally:
+            self._free.put(worker)
+
+    def close(self) -> None:
+        """Ends the processes there are."""
+        for worker in self._all:
+            worker.close()
 
 
 def _close(stream: Any) -> None:

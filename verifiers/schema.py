@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from .abc import Claim, Key, Verdict, Verifier
-from .bounded import BoundedWorker
+from .bounded import BoundedWorkers
 from .errors import UnusableCheck
 
 _TIMEOUT_S = 5.0
@@ -30,7 +30,7 @@ class Schema(Verifier):
     }
 
     def __init__(self) -> None:
-        self._worker = BoundedWorker(__name__, _TIMEOUT_S)
+        self._workers = BoundedWorkers(__name__, _TIMEOUT_S)
 
     def judge(self, claim: Claim) -> Verdict:
         started = time.perf_counter()
@@ -42,7 +42,7 @@ class Schema(Verifier):
         except (ValueError, RecursionError) as error:
             reason = getattr(error, "msg", "it nests too deeply")
             return Verdict("failed", f"it is not JSON ({reason})", time.perf_counter() - started)
-        found = self._worker.call({"answer": claim.text, "schema": schema})
+        found = self._workers.call({"answer": claim.text, "schema": schema})
         seconds = time.perf_counter() - started
         if found is None:
             return Verdict("unsure", f"it was not judged within {_TIMEOUT_S:g} s", seconds)
@@ -52,7 +52,7 @@ class Schema(Verifier):
         return Verdict("failed" if fault else "passed", fault or "the schema allows it", seconds)
 
     def close(self) -> None:
-        self._worker.close()
+        self._workers.close()
 
 
 def prepare() -> None:

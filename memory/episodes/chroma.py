@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import StoreError
+from ..errors import IndexBroken
 from .vectors import Floats, Ids, VectorIndex
 
 _COLLECTION = "episodes"
@@ -56,50 +56,74 @@ def _fill(byte: int) -> None:
         ctypes.CDLL(None).mallopt(_M_PERTURB, byte)
 
 
+@contextmanager
+def _faults(folder: Path) -> Iterator[None]:
+    """Whatever Chroma raises, a panic of its Rust part included, as an IndexBroken."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as cause:
+        said = " ".join(str(cause).split()) or type(cause).__name__
+        raise IndexBroken(folder, f"Chroma refuses it ({said})") from cause
+
+
+def _let_go_of(folder: Path) -> None:
+    """Chroma remembers what failed to start in a folder, and would give it out when that is opened again."""
+    from chromadb.api.shared_system_client import SharedSystemClient
+
+    with _opening:
+        SharedSystemClient._identifier_to_system.pop(str(folder), None)
+
+
 class ChromaIndex(VectorIndex):
-    """The collection in `folder`, made if it is not there. Raises StoreError when Chroma refuses it."""
+    """The collection in `folder`, made if it is not there. Raises IndexBroken when Chroma refuses it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._client, self._collection = self._open()
+        self._client: Any = None
+        try:
+            with _faults(folder), _opening:
+                self._collection = self._opened()
+        except IndexBroken:
+            _let_go_of(folder)
+            self.close()
+            raise
 
-    def _open(self) -> tuple[Any, Any]:
+    def _opened(self) -> Any:
         import chromadb
         from chromadb.config import Settings
-        from chromadb.errors import ChromaError
 
-        try:
-            with _opening:
-                self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                client = chromadb.PersistentClient(
-                    str(self._folder), settings=Settings(anonymized_telemetry=False)
-                )
-                return client, client.get_or_create_collection(
-                    _COLLECTION, embedding_function=None, configuration={"hnsw": _GRAPH}
-                )
-        except (ChromaError, OSError, ValueError) as cause:
-            raise StoreError(self._folder, f"Chroma refuses it ({cause})") from cause
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._client = chromadb.PersistentClient(
+            str(self._folder), settings=Settings(anonymized_telemetry=False)
+        )
+        return self._client.get_or_create_collection(
+            _COLLECTION, embedding_function=None, configuration={"hnsw": _GRAPH}
+        )
 
     def add(self, ids: Sequence[int], vectors: Floats) -> None:
         for start in range(0, len(ids), _ADD_ROWS):
             part = slice(start, start + _ADD_ROWS)
-            with _memory_filled():
+            with _faults(self._folder), _memory_filled():
                 self._collection.upsert(ids=[str(id) for id in ids[part]], embeddings=vectors[part])
 
     def nearest(self, vector: Floats, k: int) -> tuple[Ids, Floats]:
         k = min(k, len(self))
         if k < 1:
             return np.zeros(0, np.int64), np.zeros(0, np.float32)
-        with _memory_filled():  # the graph may be built now
+        with _faults(self._folder), _memory_filled():  # the graph may be built now
             found = self._collection.query(query_embeddings=[vector], n_results=k, include=["distances"])
-        ids = np.array([int(id) for id in found["ids"][0]], np.int64)
-        return ids, 1 - np.array(found["distances"][0], np.float32)
+            ids = np.array([int(id) for id in found["ids"][0]], np.int64)
+            return ids, 1 - np.array(found["distances"][0], np.float32)
 
     def __len__(self) -> int:
-        return int(self._collection.count())
+        with _faults(self._folder):
+            return int(self._collection.count())
 
     def close(self) -> None:
         with _opening, _memory_filled():
             client, self._client = self._client, None
             if client is not None:
-                client.close()
+                with suppress(IndexBroken), _faults(self._folder):  # what is broken may not close either
+                    client.close()

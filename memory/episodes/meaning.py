@@ -2,7 +2,8 @@
 beyond that.
 
 Promise: every vector on the shelf is searched, also the ones no index holds yet, and also while one is being
-opened or built. The shelf is the truth; what an index lost or never got is put into it again.
+opened or built. The shelf is the truth; what an index lost or never got is put into it again, and one that
+fails is made anew, with a warning.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..errors import IndexBroken
 from ..settings import StoreSettings
 from .chroma import ChromaIndex
 from .codes import CodeIndex
@@ -35,6 +37,7 @@ class Meaning:
         self._lock = threading.RLock()
         self._settling = threading.Lock()
         self._far: Far | None = None
+        self._broken: Far | None = None
         self._near = ScanIndex(dimensions)
         self.warnings: list[str] = []
         total = shelf.count()
@@ -49,7 +52,11 @@ class Meaning:
             ids, cosines = self._near.nearest(vector, k) if len(self._near) else _nothing()
             if self._far is None:
                 return ids, cosines
-            far_ids, far_cosines = self._far.nearest(vector, k)
+            try:
+                far_ids, far_cosines = self._far.nearest(vector, k)
+            except IndexBroken as error:
+                self._distrust(error)
+                return self._near.nearest(vector, k) if len(self._near) else _nothing()
         ids, first = np.unique(np.concatenate([ids, far_ids]), return_index=True)
         cosines = np.concatenate([cosines, far_cosines])[first]
         best = np.lexsort((-ids, -cosines))[:k]
@@ -77,12 +84,16 @@ class Meaning:
         """Open or build the index this many vectors ask for, and move the scanned ones into it."""
         with self._settling:
             kind = self._kind()
-            if self._far is not None and self._kind_of(self._far) != kind:
+            if self._broken or (self._far is not None and self._kind_of(self._far) != kind):
                 self._drop()
             if kind is None:
                 return
-            far = self._far or self._opened(kind)
-            upto = self._moved(far, self._upto_of(kind))
+            try:
+                far, upto = self._filled(kind)
+            except IndexBroken as error:
+                self._warn(error)
+                self._drop()
+                far, upto = self._filled(kind)
             with self._lock:
                 self._far = far
                 self._load(upto)
@@ -97,14 +108,19 @@ class Meaning:
     def in_index(self) -> int:
         """Vectors that are in Chroma or in codes."""
         with self._lock:
-            return len(self._far) if self._far is not None else 0
+            try:
+                return len(self._far) if self._far is not None else 0
+            except IndexBroken as error:
+                self._distrust(error)
+                return 0
 
     def close(self) -> None:
         """Let go of the index. Safe to call twice."""
         with self._settling, self._lock:
-            if self._far is not None:
-                self._far.close()
-                self._far = None
+            for far in (self._far, self._broken):
+                if far is not None:
+                    far.close()
+            self._far = self._broken = None
 
     def _kind(self) -> str | None:
         wanted = self._settings.vectors
@@ -121,17 +137,38 @@ class Meaning:
     def _upto_of(self, kind: str) -> int:
         return int(self._shelf.meta(_UPTO) or 0) if self._shelf.meta(_KIND) == kind else 0
 
+    def _distrust(self, error: IndexBroken) -> None:
+        """Scan everything from now on, until `settle` has made the index anew. Inside the lock."""
+        self._warn(error)
+        self._broken, self._far = self._far, None
+        self._load(0)
+
+    def _warn(self, error: IndexBroken) -> None:
+        self.warnings.append(f"An index of vectors was damaged, and is made anew ({error.reason}).")
+
+    def _filled(self, kind: str) -> tuple[Far, int]:
+        """The index with every vector it can hold, and the last episode in it."""
+        far = self._far or self._opened(kind)
+        try:
+            return far, self._moved(far, self._upto_of(kind))
+        except IndexBroken:
+            far.close()
+            raise
+
     def _opened(self, kind: str) -> Far:
         """The index, holding what the shelf says it holds; built anew when it does not."""
-        far = self._made(kind)
         upto = self._upto_of(kind)
         expected = self._shelf.count_vectors(upto)
-        if len(far) == expected:
+        far = self._made(kind)
+        try:
+            held = len(far)
+        except IndexBroken:
+            far.close()
+            raise
+        if held == expected:
             return far
         if upto:
-            self.warnings.append(
-                f"The {kind} index held {len(far)} of {expected} vectors, and was made anew."
-            )
+            self.warnings.append(f"The {kind} index held {held} of {expected} vectors, and was made anew.")
         far.close()
         self._erase_files()
         return self._made(kind)
@@ -144,9 +181,10 @@ class Meaning:
     def _drop(self) -> None:
         """Go back to scanning, and leave no file of the index."""
         with self._lock:
-            far, self._far = self._far, None
-            if far is not None:
-                far.close()
+            for far in (self._far, self._broken):
+                if far is not None:
+                    far.close()
+            self._far = self._broken = None
             self._erase_files()
             self._load(0)
 

@@ -249,6 +249,10 @@ class ScopedStore:
             tuple(self._meaning.warnings),
         )
 
+    def tokens_of(self, text: str) -> int:
+        """How many tokens a text is, as the embedder counts them."""
+        return len(self._embedder.tokenize(text))
+
     def copy_to(self, path: Path) -> None:
         """Write its SQLite file, whole and consistent, to `path`."""
         self._shelf.copy_to(path)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..errors import BadSchema
 from .closing import Reader
 from .drawing import drawn
+from .matching import bounded, check_patterns
 from .nodes import Grammar
 from .schema import SchemaGrammar
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _EXAMPLES = 48
 _TRIES = 4000
+_READ, _MOST_READ = 50_000, 300_000  # characters tried in all, where an example was found and where none was
 _PLAIN = {"type", "enum", "const", "title", "description", "default", "examples", "$comment"}
 
 Ended = Literal["said", "closed", "replaced"]
@@ -53,6 +55,7 @@ class Constraint:
         self.unseen = frozenset(built.unseen)
         """Keywords the grammar does not hold a model to, and that are checked afterwards."""
         if self.unseen:
+            check_patterns(schema)
             _ = self._examples
 
     @cached_property
@@ -70,8 +73,13 @@ class Constraint:
         return Settled(whole, value, "said" if whole == text else "closed")
 
     def validates(self, value: Any) -> bool:
-        """Whether `value` is what the schema says."""
-        return bool(self._validator.is_valid(value))
+        """Whether `value` is what the schema says. Raises BadSchema for a $ref that leads nowhere."""
+        from referencing.exceptions import Unresolvable
+
+        try:
+            return bool(self._validator.is_valid(value))
+        except Unresolvable as error:
+            raise BadSchema(f"$ref names {error.ref!r}, which is not in this schema") from error
 
     def complaint(self, value: Any) -> str:
         """What of the schema `value` breaks, in a clause; empty when nothing."""
@@ -84,16 +92,17 @@ class Constraint:
     def _validator(self) -> Validator:
         from jsonschema import Draft202012Validator
         from jsonschema.validators import validator_for
+        from referencing.jsonschema import EMPTY_REGISTRY
 
-        schema = self.schema if isinstance(self.schema, bool) else dict(self.schema)
-        kind = validator_for(schema, default=Draft202012Validator)
-        validator: Validator = kind(schema)
+        kind = bounded(validator_for(self.schema, default=Draft202012Validator))
+        # No other registry: the default one fetches what a $ref names.
+        validator: Validator = kind(_of_one_dialect(self.schema), registry=EMPTY_REGISTRY)
         return validator
 
     def _fits(self, value: Any, part: Mapping[str, Any]) -> bool:
         if part.keys() <= _PLAIN and "type" not in part:
             return True
-        return bool(self._validator.evolve(schema=dict(part)).is_valid(value))
+        return bool(self._validator.evolve(schema=_of_one_dialect(part)).is_valid(value))
 
     @cached_property
     def _reader(self) -> Reader:
@@ -102,14 +111,15 @@ class Constraint:
     @cached_property
     def _examples(self) -> tuple[str, ...]:
         """Texts that validate, found by trying what the grammar allows. BadSchema when none is found."""
-        rng, found = random.Random(0), dict[str, None]()
+        rng, found, read = random.Random(0), dict[str, None](), 0
         shortest = self._reader.close("")
         for tried in range(_TRIES):
             text = shortest if not tried else self._reader.close(drawn(self.grammar, rng))
             if self.validates(json.loads(text)):
                 found[text] = None
-                if len(found) == _EXAMPLES:
-                    break
+            read += len(text)
+            if len(found) == _EXAMPLES or read > (_READ if found else _MOST_READ):
+                break
         if not found:
             words = ", ".join(sorted(self.unseen))
             raise BadSchema(f"nothing was found that it allows; what is said by {words} is too narrow")
@@ -128,6 +138,17 @@ def _of_text(text: str) -> Constraint:
 def constraint(schema: Mapping[str, Any] | bool | str) -> Constraint:
     """The constraint of a schema, given as JSON text or as what that stands for; made once for each."""
     return _of_text(schema if isinstance(schema, str) else json.dumps(schema, ensure_ascii=False))
+
+
+def _of_one_dialect(part: Any) -> Any:
+    """A copy in which no part names a dialect of its own, which would be judged by another validator."""
+    if isinstance(part, Mapping):
+        return {
+            key: _of_one_dialect(value)
+            for key, value in part.items()
+            if not (key == "$schema" and isinstance(value, str))
+        }
+    return [_of_one_dialect(value) for value in part] if isinstance(part, list) else part
 
 
 def _shared(one: str, other: str) -> int:

@@ -14,6 +14,7 @@ from typing import Any
 
 from . import merging, numbers, strings
 from .counting import COMMA, MOST_ITEMS, items, others
+from .matching import matches
 from .merging import References, Schema
 from .nodes import EMPTY, Grammar, Node, Rule, Text, alt, one_of, seq
 from .patterns import NotFollowed
@@ -228,10 +229,8 @@ class SchemaGrammar:
         return self._members(entries, more, low, high)
 
     def _declared(self, schema: Mapping[str, Any], name: str, extra: Schema) -> Schema:
-        import re
-
         parts = [schema["properties"][name]] if name in schema.get("properties", {}) else []
-        parts += [part for key, part in schema.get("patternProperties", {}).items() if re.search(key, name)]
+        parts += [part for key, part in schema.get("patternProperties", {}).items() if matches(key, name)]
         if not parts:
             return extra
         return parts[0] if len(parts) == 1 else {"allOf": parts}

@@ -34,12 +34,20 @@ def memory_server(agent: Agent, *, trusted: bool = False, session: str = "mcp") 
 
     @server.tool()
     def recall(query: str, k: int = 5) -> dict[str, Any]:
-        """Find what the user said about something: up to k of their turns, the nearest first."""
+        """Find what the user said about something: up to k of their turns, the nearest first. What an
+        assistant noted for them is not in their own words.
+        """
         with _told():
-            found = agent.recall(query, max(1, min(k, 50)))
+            found = agent.recall(query, max(1, min(k, 50)), untrusted=True)
         return {
             "turns": [
-                {"turn": turn.id, "text": turn.content, "at": turn.created_at.isoformat(), "score": score}
+                {
+                    "turn": turn.id,
+                    "text": turn.content,
+                    "at": turn.created_at.isoformat(),
+                    "score": score,
+                    "own_words": turn.trusted,
+                }
                 for turn, score in found
             ]
         }

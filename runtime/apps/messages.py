@@ -40,6 +40,31 @@ def told(messages: Sequence[BaseMessage]) -> tuple[ChatMessage, ...]:
     return tuple(_told(message) for message in messages)
 
 
+def told_what_can(
+    messages: Sequence[BaseMessage], max_chars: int
+) -> tuple[tuple[ChatMessage, ...], str | None]:
+    """The messages that a chat request and the journal take, and the id of the last of them: those of at most
+    `max_chars`, up to the last that is not the assistant's; of what is not all text its text, and nothing of
+    a tool's whose call is not among them.
+    """
+    kept: list[tuple[ChatMessage, str | None]] = []
+    calls: set[str] = set()
+    for message in messages:
+        try:
+            one = _told(message, strict=False)
+        except BadInput:
+            continue
+        if len(one.content) > max_chars or not (one.content.strip() or one.calls):
+            continue
+        if one.role == "tool" and one.call_id not in calls:
+            continue
+        calls.update(call.id for call in one.calls)
+        kept.append((one, message.id))
+    while kept and kept[-1][0].role == "assistant":
+        kept.pop()
+    return tuple(one for one, _ in kept), kept[-1][1] if kept else None
+
+
 def function_of(tool: Any) -> Function:
     """A tool (a LangChain tool, a function, a pydantic class, a JSON Schema) as a function to offer."""
     described = convert_to_openai_tool(tool)["function"]
@@ -118,8 +143,8 @@ def _scored(token: Any, piece: Piece) -> dict[str, Any]:
     return {**one(token.id, token.logprob), "top_logprobs": [one(id, p) for id, p in token.top]}
 
 
-def _told(message: BaseMessage) -> ChatMessage:
-    text = _text(message)
+def _told(message: BaseMessage, *, strict: bool = True) -> ChatMessage:
+    text = _text(message, strict)
     if isinstance(message, AIMessage):
         calls = tuple(
             FunctionCall(call["id"] or "", call["name"], json.dumps(call["args"], ensure_ascii=False))
@@ -148,7 +173,7 @@ def _role(message: BaseMessage) -> Role:
     )
 
 
-def _text(message: BaseMessage) -> str:
+def _text(message: BaseMessage, strict: bool) -> str:
     if isinstance(message.content, str):
         return message.content
     parts: list[str] = []
@@ -159,7 +184,7 @@ def _text(message: BaseMessage) -> str:
             parts.append(str(block.get("text", "")))
         elif block.get("type") == "tool_result":
             parts.append(json.dumps(block.get("content"), ensure_ascii=False))
-        elif block.get("type") not in _WITHOUT_TEXT:
+        elif strict and block.get("type") not in _WITHOUT_TEXT:
             kind = block.get("type", "a block of no type")
             raise BadInput(f"Messages must be text for this model, and one holds {kind!r}.")
     return "\n".join(parts)

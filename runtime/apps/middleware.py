@@ -1,12 +1,17 @@
 """DormouseMemory: the journal and tier 1 as a middleware of LangChain's agents, whatever model they run on.
 
 Promise: the user's words are in the journal before the model is called, and what the model answers after it;
-tools' results are journaled as untrusted. What is recalled stands in the system message. Opens no engine.
+tools' results are journaled as untrusted. What is recalled stands in the system message. What cannot be
+journaled is left out, and a fault of the memory's is logged: neither ends the app's run. Opens no engine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import hashlib
+import json
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
@@ -14,14 +19,14 @@ from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, SystemMe
 from langgraph.config import get_config
 
 from ...graphs.chat import ChatRequest
-from ...memory.recalling import HEADER
+from ...memory.errors import DormouseError
 from ..agent import Agent
 from ..chats import Heard
-from .messages import told
+from .messages import told_what_can
 
 Handler = Callable[[ModelRequest[Any]], ModelResponse[Any]]
 AsyncHandler = Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
-_CHARS_PER_TOKEN = 4  # of the recall budget, since the app's model has its own tokenizer
+_log = logging.getLogger("dormouse.apps")
 
 
 class DormouseMemory(AgentMiddleware[Any, Any, Any]):
@@ -37,8 +42,9 @@ class DormouseMemory(AgentMiddleware[Any, Any, Any]):
 
     def wrap_model_call(self, request: ModelRequest[Any], handler: Handler) -> ModelResponse[Any]:
         """Journal what is new, call the model with what is recalled, journal its answer."""
-        agent, heard = self._heard(request)
-        response = handler(_with_memory(request, agent, heard, self._recalled(agent, request)))
+        agent = self._agent_of()
+        heard = _heard(agent, request)
+        response = handler(_with_memory(request, _recalled(agent, heard)))
         _journal(agent, heard, response.result)
         return response
 
@@ -46,45 +52,75 @@ class DormouseMemory(AgentMiddleware[Any, Any, Any]):
         """As `wrap_model_call`."""
         import asyncio
 
-        agent, heard = await asyncio.to_thread(self._heard, request)
-        recalled = await asyncio.to_thread(self._recalled, agent, request)
-        response = await handler(_with_memory(request, agent, heard, recalled))
+        agent = await asyncio.to_thread(self._agent_of)
+        heard = await asyncio.to_thread(_heard, agent, request)
+        recalled = await asyncio.to_thread(_recalled, agent, heard)
+        response = await handler(_with_memory(request, recalled))
         await asyncio.to_thread(_journal, agent, heard, response.result)
         return response
 
-    def _heard(self, request: ModelRequest[Any]) -> tuple[Agent, Heard]:
-        place = get_config().get("configurable", {})
-        agent = self._agent if isinstance(self._agent, Agent) else self._agent(place.get("user_id"))
-        thread = place.get("thread_id")
-        heard = agent.hear(ChatRequest(told(request.messages)), None if thread is None else str(thread))
-        return agent, heard
-
-    def _recalled(self, agent: Agent, request: ModelRequest[Any]) -> str:
-        settings = agent.spec.memory.recall
-        asked = next((m.text for m in reversed(request.messages) if m.type == "human"), "")
-        if not settings.enabled or not asked.strip():
-            return ""
-        view = "\n".join(message.text for message in request.messages)
-        found = [
-            turn.content for turn, _ in agent.recall(asked, settings.top_k + 8) if turn.content not in view
-        ]
-        text, left = "", settings.budget_tokens * _CHARS_PER_TOKEN
-        for words in found[: settings.top_k]:
-            line = f"- {' '.join(words.split())}\n"
-            if len(line) > left:
-                break
-            text, left = text + line, left - len(line)
-        return f"{HEADER}\n{text}".rstrip() if text else ""
+    def _agent_of(self) -> Agent:
+        user = _place().get("user_id")
+        return self._agent if isinstance(self._agent, Agent) else self._agent(user)
 
 
-def _with_memory(request: ModelRequest[Any], agent: Agent, heard: Heard, recalled: str) -> ModelRequest[Any]:
+def _place() -> Mapping[str, Any]:
+    place: Mapping[str, Any] = get_config().get("configurable", {})
+    return place
+
+
+def _heard(agent: Agent, request: ModelRequest[Any]) -> Heard | None:
+    """What was journaled of a request; None where nothing could be."""
+    messages, last_id = told_what_can(request.messages, agent.spec.memory.max_turn_chars)
+    if not any(message.role in ("user", "tool") for message in messages):
+        return None
+    thread = _place().get("thread_id")
+    session = None if thread is None else str(thread)
+    with _never_the_apps("journal what the model is asked"):
+        chat = ChatRequest(messages)
+        if last_id is None:
+            return agent.hear(chat, session)
+        return agent.hear(chat, session, once=_key(session, last_id, messages[-1].content))
+    return None
+
+
+def _key(*parts: str | None) -> str:
+    """The same for a request made again: by a model that is retried, or that goes on with its own words."""
+    return hashlib.sha256(json.dumps(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _recalled(agent: Agent, heard: Heard | None) -> str:
+    if heard is not None and agent.spec.memory.recall.enabled:
+        with _never_the_apps("recall what was told"):
+            return agent.recalled_for(heard)[0]
+    return ""
+
+
+def _with_memory(request: ModelRequest[Any], recalled: str) -> ModelRequest[Any]:
+    """The request, with what is recalled under the app's own system prompt; the engine adds the persona."""
     if not recalled:
         return request
-    own = request.system_message.text if request.system_message is not None else agent.spec.persona
-    return request.override(system_message=SystemMessage(f"{own}\n{recalled}"))
+    own = request.system_message
+    if own is None:
+        return request.override(system_message=SystemMessage(recalled))
+    if isinstance(own.content, str):
+        return request.override(system_message=SystemMessage(f"{own.content}\n{recalled}"))
+    return request.override(system_message=SystemMessage([*own.content, {"type": "text", "text": recalled}]))
 
 
-def _journal(agent: Agent, heard: Heard, said: Sequence[BaseMessage | AnyMessage]) -> None:
+def _journal(agent: Agent, heard: Heard | None, said: Sequence[BaseMessage | AnyMessage]) -> None:
+    if heard is None:
+        return
     for message in said:
         if isinstance(message, AIMessage):
-            agent.said(heard, message.text)
+            with _never_the_apps("journal what the model answered"):
+                agent.said(heard, message.text)
+
+
+@contextmanager
+def _never_the_apps(what: str) -> Iterator[None]:
+    """A fault of the memory's is told, and is none of the app's."""
+    try:
+        yield
+    except DormouseError as error:
+        _log.warning("Dormouse could not %s: %s", what, error)

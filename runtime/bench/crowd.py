@@ -1,8 +1,10 @@
 """`bench crowd`: many clients of one home at once, for minutes: who is answered what, and when.
 
 Promise: every client asks again as soon as it is answered, and its answer is compared with the one the same
-door gave to the same question when nobody else was there. Knows questions, answers and times; `crowd_doors`
-knows the doors.
+door gave to the same question when nobody else was there. All share one engine, so all stand in one queue,
+where first come is first served. Those who pass through a server stand there for a place in it: a server has
+one turn answered at a time, its users in turn, so that a user's fair wait is as many rounds of the queue as
+the server has users. Knows questions, answers and times; `crowd_doors` knows the doors.
 """
 
 from __future__ import annotations
@@ -26,13 +28,13 @@ _LAST_ANSWERS_S = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """One of the crowd. `opened` is its door; `queue` names the queue its turns stand in; `starts` says that
-    it takes long from being asked to standing there, as a command does that must be started.
+    """One of the crowd. `opened` is its door; `through` names the server it passes through, if any; `starts`
+    says that it takes long from being asked to standing in the queue, as a command does that must be started.
     """
 
     name: str
-    queue: str
     opened: Callable[[], AbstractContextManager[Ask]]
+    through: str | None = None
     starts: bool = False
 
 
@@ -95,43 +97,50 @@ def crowded(clients: Sequence[Client], questions: Sequence[str], seconds: float,
 
 
 def overtaken(asked: Sequence[Asked], clients: Sequence[Client]) -> list[int]:
-    """For each question of a client that needs no start: how many clients of its queue were asked and
-    answered twice over while it waited. First come, first served, it is nobody.
+    """For each question of a client that needs no start: how many others were asked and answered more often
+    while it waited than is fair.
+
+    Fair is once; for who waits for a place in a server, as often as that has users, of those outside it.
     """
-    queues = {client.name: client.queue for client in clients}
-    starting = {client.name for client in clients if client.starts}
+    known = {client.name: client for client in clients}
     by_client: dict[str, list[Asked]] = {}
     for each in asked:
         by_client.setdefault(each.client, []).append(each)
+
+    def fair(waiting: Client, other: Client) -> int:
+        return 1 if waiting.through == other.through else _users(waiting, clients)
+
+    def during(wait: Asked, others: Sequence[Asked]) -> int:
+        return sum(other.began > wait.began and other.ended < wait.ended for other in others)
+
     return [
         sum(
-            any(one.began > each.began and two.ended < each.ended for one, two in pairwise(others))
+            during(each, others) > fair(known[each.client], known[name])
             for name, others in by_client.items()
-            if name != each.client and queues[name] == queues[each.client]
+            if name != each.client
         )
         for each in asked
-        if each.client not in starting
+        if not known[each.client].starts
     ]
 
 
 def longest_wait_over_fair(asked: Sequence[Asked], clients: Sequence[Client]) -> float:
-    """The longest time from a question to its answer, over the longest that one round of its queue may take:
-    a turn of each of its clients, as long as the 99th percentile of the times between answers there.
+    """The longest time from a question to its answer, over the longest that is fair: a turn of every client
+    for each of the rounds it may wait, as long as the 99th percentile of the times between answers.
     """
-    worst = 0.0
-    for queue in {client.queue for client in clients}:
-        names = {client.name for client in clients if client.queue == queue}
-        answers = sorted(each.ended for each in asked if each.client in names)
-        gaps = sorted(later - earlier for earlier, later in pairwise(answers))
-        waited = [
-            each.ended - each.began
-            for each in asked
-            if each.client in names and not any(c.name == each.client and c.starts for c in clients)
-        ]
-        if gaps and waited:
-            fair = len(names) * gaps[int(0.99 * (len(gaps) - 1))]
-            worst = max(worst, max(waited) / fair)
-    return worst
+    answers = sorted(each.ended for each in asked)
+    gaps = sorted(later - earlier for earlier, later in pairwise(answers))
+    if not gaps:
+        return 0.0
+    turn_s = gaps[int(0.99 * (len(gaps) - 1))]
+    fair = {c.name: len(clients) * _users(c, clients) * turn_s for c in clients if not c.starts}
+    waits = [(each.ended - each.began) / fair[each.client] for each in asked if each.client in fair]
+    return max(waits, default=0.0)
+
+
+def _users(client: Client, clients: Sequence[Client]) -> int:
+    """How many pass through the server that this client does; itself alone where it passes through none."""
+    return 1 if client.through is None else sum(other.through == client.through for other in clients)
 
 
 def figures(found: Crowding, clients: Sequence[Client]) -> tuple[dict[str, Spread], list[Target]]:

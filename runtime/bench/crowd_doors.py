@@ -1,7 +1,8 @@
 """The doors of `bench crowd`: two chats over the socket, the command line, the library, and a server's users.
 
-Promise: all but the server's other users are served by one daemon over one home; the server is `dormouse
-serve` over that home, in a process of its own. Knows how each door is opened; nothing of what is measured.
+Promise: all of them are served by one daemon over one home, with one engine; the server is `dormouse serve`
+over that home, in a process of its own, and its users' turns are the daemon's. Knows how each door is opened;
+nothing of what is measured.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -40,7 +42,7 @@ QUESTIONS = (
     "Say good morning in French.",
 )
 _USERS = ("anna", "ben", "cleo")
-_DAEMON, _SERVER = "the daemon", "the server"
+_SERVER = "the server"
 _ANSWER_TOKENS = 16
 _MANY = 1_000_000
 
@@ -78,14 +80,14 @@ def _plain(spec: Spec) -> Spec:
 
 def _clients(home: Path, commands: Commands, url: str, secrets: dict[str, str]) -> list[Client]:
     served = [
-        Client(f"http {user}", _SERVER, lambda secret=secret: _http(url, secret))  # type: ignore[misc]
+        Client(f"http {user}", partial(_http, url, secret), through=_SERVER)
         for user, secret in secrets.items()
     ]
     return [
-        Client("chat one", _DAEMON, lambda: _chat(home)),
-        Client("chat two", _DAEMON, lambda: _chat(home)),
-        Client("library", _DAEMON, lambda: _library(home)),
-        Client("command line", _DAEMON, lambda: _command_line(home, commands), starts=True),
+        Client("chat one", partial(_chat, home)),
+        Client("chat two", partial(_chat, home)),
+        Client("library", partial(_library, home)),
+        Client("command line", partial(_command_line, home, commands), starts=True),
         *served,
     ]
 

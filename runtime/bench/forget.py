@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,10 +25,12 @@ from ..erasure import traces
 from ..records import Tiers
 from ..spec import Spec
 from .personas import Fact, Persona, fact_items
+from .plot import Axis, Bars, bar_plot
 from .report import BenchReport, Say, Spread, Target, figures_of, gathered, surroundings, target
 
 MakeAgent = Callable[[Spec, Path], Agent]
 LATER_NIGHTS = 3
+LEAST_FORGOTTEN = 20
 
 TARGETS: tuple[tuple[str, Literal["at least", "at most"], float], ...] = (
     ("in_weights", "at most", 0.0),
@@ -39,6 +41,7 @@ TARGETS: tuple[tuple[str, Literal["at least", "at most"], float], ...] = (
     ("in_files_later", "at most", 0.0),
     ("receipts_not_clean", "at most", 0.0),
     ("others_lost", "at most", 0.02),
+    ("others_lost_later", "at most", 0.02),
 )
 
 
@@ -89,9 +92,12 @@ def bench_forget(
     where, started = surroundings(spec), time.monotonic()
     runs = [run_persona(persona, spec, each, seed, say, make_agent) for persona in people]
     figures = forget_figures(runs)
-    targets: list[Target] = [target(figures, *each_target) for each_target in TARGETS]
-    rows = [asdict(run) for run in runs]
-    return gathered("forget", where, spec, [seed], time.monotonic() - started, figures, targets, rows)
+    number = max(LEAST_FORGOTTEN, each * len(people))
+    targets: list[Target] = [target(figures, "forgotten", "at least", number)]
+    targets += [target(figures, *each_target) for each_target in TARGETS]
+    rows, seconds = [asdict(run) for run in runs], time.monotonic() - started
+    plots = {"forget": plot(figures)}
+    return gathered("forget", where, spec, [seed], seconds, figures, targets, rows, plots)
 
 
 def run_persona(
@@ -211,9 +217,34 @@ def forget_figures(runs: Sequence[ForgetRun]) -> dict[str, Spread]:
             "said_by_chance": total([run.by_chance for run in runs]),
             "others_before": [run.others_before for run in runs],
             "others_after": [run.others_after for run in runs],
+            "others_later": [run.others_later for run in runs],
             "others_lost": [run.others_before - run.others_after for run in runs],
             "others_lost_later": [run.others_before - run.others_later for run in runs],
             "night_s": [run.night_s for run in runs],
             "forget_s": [run.forget_s for run in runs],
         }
     )
+
+
+def plot(figures: Mapping[str, Spread]) -> str:
+    """Of the forgotten memories, the share still told somewhere; of the others' questions, the share answered
+    rightly.
+    """
+    places_ = {"weights": "told by weights", "store": "told by the store", "files": "left in files"}
+    forgotten = figures["forgotten"].mean
+
+    def bars(name: str, end: str, others: str) -> Bars:
+        left = [figures.get(f"in_{place}{end}") for place in places_]
+        shares = [count.mean / forgotten if count else None for count in left]
+        kept = figures.get(f"others_{others}")
+        return Bars(
+            name,
+            [*shares, kept.mean if kept else None],
+            [None, None, None, (kept.low, kept.high) if kept else None],
+        )
+
+    known = figures.get("others_before")
+    before = Bars("before", [1.0 if forgotten else None, None, None, known.mean if known else None])
+    after = [bars("at once", "", "after"), bars(f"after {LATER_NIGHTS} more nights", "_later", "later")]
+    title = f"What is left of {forgotten:.0f} forgotten memories, and of the others"
+    return bar_plot(title, [*places_.values(), "others answered"], [before, *after], Axis("share", 0.0, 1.0))

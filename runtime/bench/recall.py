@@ -12,7 +12,7 @@ import statistics
 import tempfile
 import time
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from ...memory.home import cache_path
 from ...memory.journal import Journal
 from ..spec import Spec
 from .locomo import Conversation, read_locomo
+from .plot import Axis, Bars, bar_plot
 from .report import BenchReport, Say, Spread, figures_of, gathered, surroundings, target
 
 DEV = 3  # the first conversations: those that weights were chosen on
@@ -63,7 +64,39 @@ def bench_recall(spec: Spec, data: Path | None, memories: int, seed: int, say: S
         target(figures, "large_add_ms_p95", "at most", 20),
     ]
     seconds = time.monotonic() - began
-    return gathered("recall", surroundings(spec), spec, [seed], seconds, figures, targets, runs)
+    plots = {"recall": found_plot(figures), "recall_times": times_plot(figures)}
+    return gathered("recall", surroundings(spec), spec, [seed], seconds, figures, targets, runs, plots)
+
+
+def found_plot(figures: Mapping[str, Spread]) -> str:
+    """The share of the evidence that was found: of all questions, by split and by category, as SVG."""
+    groups = {"all": "", f"first {DEV}": "_dev", "the others": "_held_out"}
+    groups |= {f"category {n}": f"_category_{n}" for n in (1, 2, 3, 4)}
+    bars = [
+        Bars(f"among the first {k}", [_mean(figures, f"recall_at_{k}{end}") for end in groups.values()])
+        for k in (10, 20)
+    ]
+    return bar_plot("Evidence found (LoCoMo)", list(groups), bars, Axis("share", 0, 1))
+
+
+def times_plot(figures: Mapping[str, Spread]) -> str:
+    """Milliseconds of a question, among the conversations' turns and in the large store, and of an addition
+    there, as SVG.
+    """
+    groups = {
+        "question": "query",
+        "question, large store": "large_query",
+        "addition, large store": "large_add",
+    }
+    bars = [
+        Bars(name, [_mean(figures, f"{each}_ms_{key}") for each in groups.values()])
+        for name, key in (("median", "p50"), ("95 of 100 within", "p95"))
+    ]
+    return bar_plot("What recall takes", list(groups), bars, Axis("ms", 0))
+
+
+def _mean(figures: Mapping[str, Spread], name: str) -> float | None:
+    return figures[name].mean if name in figures else None
 
 
 def _recall(spec: Spec, conversations: Sequence[Conversation], say: Say) -> list[dict[str, Any]]:

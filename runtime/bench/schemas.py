@@ -44,7 +44,7 @@ _FORMATS = ("date", "time", "date-time", "uuid", "email", "ipv4", "uri", "hostna
 
 
 def random_schemas(count: int, seed: int) -> list[Schema]:
-    """`count` schemas of objects, as tools take them."""
+    """`count` schemas of a tool's parameters: of objects, or of what is an object in some of its ways."""
     return [_Maker(random.Random(f"{seed}:{number}")).tool() for number in range(count)]
 
 
@@ -54,12 +54,38 @@ class _Maker:
         self._definitions: Schema = {}
 
     def tool(self) -> Schema:
-        schema = self.object(3)
-        if self._rng.random() < 0.3:
+        schema = self.root()
+        if self._rng.random() < 0.3 and "properties" in schema:
             schema["properties"]["nested"] = self.recursive()
         if self._definitions:
             schema["$defs"] = self._definitions
         return schema
+
+    def root(self) -> Schema:
+        """An object, mostly by its properties; else a map, a union, a reference, or two that both hold."""
+        roll = self._rng.random()
+        if roll < 0.6:
+            return self.object(3)
+        if roll < 0.68:
+            return self.mapping(2)
+        if roll < 0.76:
+            return self.both(2)
+        if roll < 0.84:
+            name = f"part{len(self._definitions)}"
+            self._definitions[name] = {}
+            self._definitions[name] = self.object(2)
+            return {"$ref": f"#/$defs/{name}"}
+        if roll < 0.88:
+            return self.recursive()
+        ways = [self.object(2) for _ in range(self._rng.randint(2, 3))]
+        if roll < 0.94:
+            ways.append(self._rng.choice([self.array, self.union])(1))
+        if self._rng.random() < 0.5:
+            return {"anyOf": ways}
+        for number, way in enumerate(ways[:2]):
+            way["properties"]["kind"] = {"const": f"kind {number}"}
+            way["required"].append("kind")
+        return {"oneOf": ways[:2]}
 
     def any(self, depth: int) -> Schema:
         plain = [self.text, self.text, self.number, self.number, self.enum, self.boolean, self.const]
@@ -101,7 +127,7 @@ class _Maker:
         if self._rng.random() < 0.4:
             return {"type": self._rng.sample(["string", "integer", "null", "boolean", "number"], 2)}
         ways = [self.any(depth) for _ in range(self._rng.randint(2, 3))]
-        return {self._rng.choice(["anyOf", "anyOf", "oneOf"]): ways}
+        return {self._rng.choice(["anyOf", "oneOf"]) if _apart(ways) else "anyOf": ways}
 
     def mapping(self, depth: int) -> Schema:
         schema: Schema = {"type": "object", "additionalProperties": self.any(depth)}
@@ -169,3 +195,9 @@ class _Maker:
 
     def boolean(self) -> Schema:
         return {"type": "boolean"}
+
+
+def _apart(ways: list[Schema]) -> bool:
+    """Whether each of the ways allows something the others do not: by their types, or as values listed."""
+    kinds = [way.get("type", "listed" if {"enum", "const"} & way.keys() else None) for way in ways]
+    return all(isinstance(kind, str) for kind in kinds) and len(set(kinds)) == len(kinds)

@@ -9,16 +9,18 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ...graphs import decision
 from ...graphs.abc import Tool, ToolFailed
+from ...graphs.native_tools import rebased
 from ...memory.base_weights import resolve, served_gguf
 from ...memory.engine import Message, Sampling, WakeEngine
 from ...memory.errors import BadSchema
-from ...memory.grammar.constraint import constraint
+from ...memory.grammar.constraint import Ended
 from ...memory.home import cache_path
 from ...memory.llama_engine import LlamaEngine
 from ..errors import UnreadableInput
@@ -28,6 +30,9 @@ from .report import BenchReport, Say, figures_of, gathered, surroundings, target
 from .schemas import random_schemas
 
 _TOLD = 20  # schemas between two sentences of progress
+_ASKED = "Call the tool with values of your own."
+_VALUE = "value"
+_HOW: Mapping[decision.Broken, Ended] = {"": "said", "cut": "closed", "unfit": "replaced"}
 
 
 class Declared(Tool):
@@ -97,43 +102,57 @@ def read_schemas(path: Path) -> list[Any]:
 def _sampled(
     engine: WakeEngine, schemas: Sequence[Any], plan: ToolsPlan, say: Say
 ) -> Iterator[dict[str, Any]]:
-    """Calls drawn at temperature 1, one row each."""
+    """Calls drawn at temperature 1, as a turn decides on them, one row each."""
     from jsonschema import Draft202012Validator
     from jsonschema.validators import validator_for
 
     for number, schema in enumerate(schemas):
-        tools = [Declared("tool", "does something", schema)]
         judge = validator_for(schema, default=Draft202012Validator)(schema)
         try:
-            held = constraint(schema)
+            parameters, argument = _as_parameters(schema)
         except BadSchema as error:
             yield {"schema": number, "valid": False, "how": "refused", "tokens": 0, "text": error.cause}
             continue
-        asked = decision.instruction(tools, "Call the tool with values of your own.")
+        tools = [Declared("tool", "does something", parameters)]
         for sample in range(plan.samples):
-            said = engine.complete(
-                [Message("user", asked)],
-                Sampling(
-                    temperature=1.0,
-                    seed=plan.seed + 100_000 * number + sample,
-                    max_tokens=plan.max_tokens,
-                    json_schema=json.dumps(schema, ensure_ascii=False),
-                ),
+            seed = plan.seed + 100_000 * number + sample
+            said, call = decision.decide(
+                engine,
+                tools,
+                [Message("user", _ASKED)],
+                _ASKED,
+                Sampling(temperature=1.0, seed=seed, max_tokens=plan.max_tokens),
+                must=True,
             )
-            settled = held.settled(said.text)
-            try:
-                valid = judge.is_valid(json.loads(settled.text))
-            except ValueError:
-                valid = False
+            assert said is not None and call is not None
+            given = call.arguments if argument is None else call.arguments[argument]
             yield {
                 "schema": number,
-                "valid": valid,
-                "how": settled.how,
+                "valid": judge.is_valid(given),
+                "how": _HOW[call.broken],
                 "tokens": len(said.tokens),
-                "text": settled.text,
+                "text": json.dumps(given, ensure_ascii=False),
             }
         if (number + 1) % _TOLD == 0:
             say(f"{number + 1} of {len(schemas)} schemas")
+
+
+def _as_parameters(schema: Any) -> tuple[Mapping[str, Any], str | None]:
+    """The schema as that of a tool's parameters, and which of these it is where it allows no object, since
+    arguments are one. Raises BadSchema.
+    """
+    if isinstance(schema, Mapping):
+        with suppress(BadSchema):
+            decision.constraint_of([Declared("tool", "", schema)], must=True)
+            return schema, None
+    wrapped = {
+        "type": "object",
+        "properties": {_VALUE: rebased(schema, f"#/properties/{_VALUE}")},
+        "required": [_VALUE],
+        "additionalProperties": False,
+    }
+    decision.constraint_of([Declared("tool", "", wrapped)], must=True)
+    return wrapped, _VALUE
 
 
 def _known(engine: WakeEngine, cases: Sequence[Case], spec: Spec, say: Say) -> Iterator[dict[str, Any]]:

@@ -9,32 +9,33 @@ from __future__ import annotations
 import json
 import os
 import threading
-import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ...memory.durable import write_atomic
-from ...memory.errors import HomeLocked
+from ...memory.durable import storage_faults, write_atomic
+from ...memory.errors import DormouseError
 from ...memory.home import default_home
+from .. import neighbours
 from ..doors.client import mark_path
 from ..doors.server import DoorServer
-from ..errors import DaemonRunning
 from ..idle.abc import Clock, Signal
 from ..idle.watch import Watch, signals_for
 from ..scopes import OWNER, Scopes
 from ..spec import Spec
+from .alarms import Alarm, News, alarms
+from .holders import COMMAND as COMMAND
+from .holders import once_free
 from .keeper import KEEPER
 from .log import Log
 from .nights import Nights
 from .notify import desktop_notification, notify, watchdog_s
 from .schedule import Schedule
-from .status import DaemonStatus, alarms, daemon_status
+from .status import DaemonStatus, daemon_status
 
-COMMAND = "dormouse daemon"
-_HOME_POLL_S = 0.2
 _PULSE_S = 5.0
+_ROUND_S = 60.0  # between two rounds at most, so that a suspend or a clock that was set is noticed
 
 MakeScopes = Callable[[Spec, Path], Scopes]
 
@@ -65,9 +66,8 @@ class Daemon:
         self._clock = clock or Clock()
         self._stop, self._settings = threading.Event(), spec.daemon
         self._since = datetime.now(UTC).isoformat(timespec="seconds")
-        self._alarmed: set[str] = set()
+        self._news, self._fault = News(), ""
         self._loaded_since, self._kept_house = self._clock.elapsed(), float("-inf")
-        self._every_s = spec.sleep.when.check_every_s
         with ExitStack() as opened:
             self.scopes = opened.enter_context(self._opened(spec, make_scopes, wait))
             self.agent = self.scopes.owner
@@ -80,7 +80,7 @@ class Daemon:
                 when, spec.sleep.budget, self._clock, self.last_turn_s, lambda: self.nights.owing()
             )
             self.watch = Watch(parts)
-            self.nights = Nights(self.agent, self.watch, self._clock, self.log)
+            self.nights = Nights(self.agent, self.watch, self._clock, self.log, self.scopes)
             self.schedule = Schedule(
                 self.home,
                 self._clock,
@@ -103,14 +103,15 @@ class Daemon:
         """Until `stop`. Everything is closed when it returns."""
         notify("READY=1", f"STATUS=Serving {self.home}")
         self.log("ready", pid=os.getpid(), home=str(self.home))
-        pulse, due = min(_PULSE_S, watchdog_s() or _PULSE_S), 0.0
+        pulse, due = min(_PULSE_S, watchdog_s() or _PULSE_S), float("-inf")
         try:
             while not self._stop.is_set():
-                if time.monotonic() >= due:  # not at each pulse: to look costs 20 ms
-                    due = time.monotonic() + self.schedule.run_due()
+                if self._clock.elapsed() >= due:  # not at each pulse: to look costs 20 ms
+                    wait = self._looked()
+                    due = self._clock.elapsed() + wait
                 self.keep_house()
                 notify("WATCHDOG=1")
-                self._stop.wait(max(0.0, min(due - time.monotonic(), pulse)))
+                self._clock.wait(self._stop, max(0.0, min(due - self._clock.elapsed(), pulse)))
         finally:
             notify("STOPPING=1")
             self.close()
@@ -127,26 +128,26 @@ class Daemon:
 
     def status(self) -> DaemonStatus:
         """What `dormouse status` shows of it."""
-        return daemon_status(self.agent, self.nights, self.watch.readings, self._since, self.door.clients)
+        return daemon_status(
+            self.agent, self.nights, self.watch.readings, self._since, self.door.clients, self._alarms()
+        )
 
     def keep_house(self) -> None:
-        """Unload what nobody has used for long, and say what is wrong, once."""
-        now, last = self._clock.elapsed(), self.last_turn_s()
-        if now - self._kept_house < self._every_s:
+        """Once a minute: unload what nobody has used for long, and say what is wrong, once."""
+        now = self._clock.elapsed()
+        if now - self._kept_house < _ROUND_S:
             return
-        self._kept_house = now
+        self._kept_house, last = now, self.last_turn_s()
         used = now - self._loaded_since if last is None else min(now - self._loaded_since, last)
-        if self.scopes.in_use and self.agent.sleeping is None:
+        if self.scopes.in_use and not neighbours.nights():
             if used > 60 * self._settings.unload_after_min and self.scopes.unload():
                 self.log("engine unloaded")
         else:
             self._loaded_since = now
-        for alarm in alarms(self.agent, self.nights, self._settings):
-            if alarm not in self._alarmed:
-                self._alarmed.add(alarm)
-                self.log("alarm", 30, text=alarm)
-                if self._settings.desktop_alarms:
-                    desktop_notification(alarm)
+        for alarm in self._news.of(self._alarms()):
+            self.log("alarm", 30, kind=alarm.kind, text=alarm.text)
+            if self._settings.desktop_alarms:
+                desktop_notification(alarm.text)
 
     def last_turn_s(self) -> float | None:
         """Seconds since the last turn at any door, before the last restart too; None when there was none."""
@@ -155,16 +156,19 @@ class Daemon:
             return self._clock.elapsed() - last
         return None if self._began_s is None else self._began_s + self._clock.elapsed() - self._started
 
+    def _looked(self) -> float:
+        """Make the looks that are due; seconds until the next. What cannot be written is tried again then."""
+        try:
+            wait, self._fault = self.schedule.run_due(), ""
+        except DormouseError as error:
+            wait, self._fault = _ROUND_S, str(error)
+        return min(wait, _ROUND_S)
+
+    def _alarms(self) -> tuple[Alarm, ...]:
+        return alarms(self.agent, self.nights, self._fault)
+
     def _opened(self, spec: Spec, make_scopes: MakeScopes, wait: bool) -> Scopes:
-        while True:
-            try:
-                return make_scopes(spec, self.home)
-            except HomeLocked as locked:
-                if locked.command and locked.command.startswith(COMMAND):
-                    raise DaemonRunning(self.home, locked.pid) from None
-                if not wait:
-                    raise
-            time.sleep(_HOME_POLL_S)
+        return once_free(self.home, lambda: make_scopes(spec, self.home), wait=wait)
 
     def _age_of_last_journaled_turn(self) -> float | None:
         self._started = self._clock.elapsed()
@@ -173,4 +177,5 @@ class Daemon:
 
     def _mark(self) -> None:
         about = {"pid": os.getpid(), "keeper": os.environ.get(KEEPER), "since": self._since}
-        write_atomic(mark_path(self.home), json.dumps(about).encode())
+        with storage_faults(self.home):
+            write_atomic(mark_path(self.home), json.dumps(about).encode())

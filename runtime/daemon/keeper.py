@@ -3,7 +3,8 @@
 Run as `python -m dormouse.runtime.daemon.keeper COMMAND...`.
 
 Promise: SIGTERM and SIGINT end the daemon cleanly, and then this; a daemon that ends well, or was given
-nonsense, is not begun again; one that had been ready is back before its clients give up. Imports nothing
+nonsense, or failed before one was ever ready, is not begun again; one that had been ready is back before its
+clients give up. What the daemon prints goes where this does, and a file there stays bounded. Imports nothing
 heavy.
 """
 
@@ -12,12 +13,13 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
@@ -28,20 +30,29 @@ _LONGEST_READY_S = 2.0  # a daemon that had been ready; its clients wait 15 s, a
 # A daemon that lived this long was well, and the next wait is short again.
 _STEADY_S, _STEADY_READY_S = 30.0, 10.0
 _HOPELESS = (0, 2)
+_STDERR = 2
+_LONGEST_OUTPUT_BYTES = 1 << 20
+_LOOK_AT_OUTPUT_S = 60.0
 
 
 class _Ear:
-    """Hears what a service manager would be told (sd_notify): whether the daemon has been ready."""
+    """Hears what a service manager would be told (sd_notify): whether the daemon has been ready.
+
+    It looks at the output's length meanwhile.
+    """
 
     def __init__(self, address: Path) -> None:
         self.ready = False
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(address))
+        self._socket.settimeout(_LOOK_AT_OUTPUT_S)
         threading.Thread(target=self._listen, name="dormouse-ear", daemon=True).start()
 
     def _listen(self) -> None:
-        while words := self._socket.recv(4096):  # read at once: whoever tells would wait for it
-            self.ready = self.ready or b"READY=1" in words
+        while True:
+            with suppress(TimeoutError):  # read at once: whoever tells would wait for it
+                self.ready = b"READY=1" in self._socket.recv(4096) or self.ready
+            bound_output(_STDERR)
 
 
 @contextmanager
@@ -50,6 +61,14 @@ def _listening() -> Iterator[tuple[_Ear, dict[str, str]]]:
     with TemporaryDirectory(prefix="dormouse-") as folder:
         address = Path(folder, "notify")
         yield _Ear(address), {**os.environ, "NOTIFY_SOCKET": str(address)}
+
+
+def bound_output(descriptor: int) -> None:
+    """Empty a file that has grown long; whoever else writes to it appends."""
+    with suppress(OSError):
+        found = os.fstat(descriptor)
+        if stat.S_ISREG(found.st_mode) and found.st_size > _LONGEST_OUTPUT_BYTES:
+            os.ftruncate(descriptor, 0)
 
 
 def keep(command: Sequence[str]) -> int:
@@ -64,15 +83,17 @@ def keep(command: Sequence[str]) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, end)
-    wait = _FIRST_S
+    wait, came = _FIRST_S, False
     with _listening() as (ear, environment):
         while True:
+            bound_output(_STDERR)
             began, ear.ready = time.monotonic(), False
             child = subprocess.Popen(command, env={**environment, KEEPER: str(os.getpid())})
             if told:  # it came while the child was being made
                 child.send_signal(signal.SIGTERM)
             code = child.wait()
-            if told or code in _HOPELESS:
+            came = came or ear.ready
+            if told or code in _HOPELESS or (code > 0 and not came):  # one that was killed may come yet
                 return max(code, 0)
             wait = next_wait_s(wait, time.monotonic() - began, ear.ready)
             deadline = time.monotonic() + wait

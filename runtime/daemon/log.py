@@ -1,6 +1,7 @@
 """The daemon's log: one JSON object a line, to stderr and to a file of the home that only its user can read.
 
-Promise: the file is bounded. Knows events and fields; nothing of what they mean.
+Promise: the file is bounded, and a line goes to the file that bears its name, also after that was rewritten
+by others. Knows events and fields; nothing of what they mean.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ import json
 import logging
 import os
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 _KEPT_BYTES = 1 << 20
 _KEPT_FILES = 3
@@ -55,6 +57,19 @@ class Log:
 class _Private(RotatingFileHandler):
     def _open(self) -> Any:
         return os.fdopen(os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self.stream is not None and self._replaced(self.stream):
+            with suppress(OSError):
+                self.stream.close()
+            self.stream = None  # what it inherits opens it again
+        super().emit(record)
+
+    def _replaced(self, stream: TextIO) -> bool:
+        try:
+            return not os.path.samestat(os.stat(self.baseFilename), os.fstat(stream.fileno()))
+        except OSError:
+            return True
 
 
 class _Json(logging.Formatter):

@@ -40,6 +40,6 @@ def desktop_notification(sentence: str) -> bool:
         with open_dbus_connection(bus="SESSION") as connection:
             message = new_method_call(bubble, "Notify", "susssasa{sv}i", body)
             unwrap_msg(connection.send_and_get_reply(message, timeout=1.0))
-    except (OSError, KeyError, ValueError, DBusErrorResponse):
+    except (OSError, KeyError, ValueError, RuntimeError, DBusErrorResponse):  # no bus, or one it cannot reach
         return False
     return True

@@ -1,12 +1,15 @@
 """When the daemon looks whether to sleep: every so often, and at the start of quiet hours.
 
 Promise: a look that was missed, by a restart, a suspend or a jump of the clock, is made up for once. The jobs
-are kept in the home. Knows times; nothing of what a look finds.
+are kept in the home, and what cannot be written there is an error of the home. Knows times; nothing of what a
+look finds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,10 @@ from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.schedulers.base import BaseScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
+from sqlalchemy.exc import DBAPIError
 
+from ...memory.durable import storage_faults
+from ...memory.errors import DiskFull, HomeError
 from ..idle.abc import Clock
 from ..idle.quiet_hours import parsed
 
@@ -46,7 +52,10 @@ class _ByHand(BaseScheduler):  # type: ignore[misc]
 
 
 class Schedule:
-    """Calls `look` when it is time to. One thread uses it. `zone` is the local one when None."""
+    """Calls `look` when it is time to. One thread uses it. `zone` is the local one when None.
+
+    Raises DiskFull and HomeError where the jobs cannot be written; what is due is then due the next time too.
+    """
 
     def __init__(
         self,
@@ -58,28 +67,31 @@ class Schedule:
         quiet_hours: Sequence[str],
         zone: tzinfo | None = None,
     ) -> None:
-        self._key, self._clock, self._every_s, self._quiet_hours = str(home), clock, every_s, quiet_hours
+        self._home, self._clock, self._every_s, self._quiet_hours = home, clock, every_s, quiet_hours
+        self._key = str(home)
         self._apart = self._offset()
         _looks[self._key] = look_now
         jobs = home / "schedule.db"
-        jobs.touch(mode=0o600)
         options: dict[str, Any] = {} if zone is None else {"timezone": zone}
-        self._scheduler = _ByHand(
-            jobstores={"default": SQLAlchemyJobStore(url=f"sqlite:///{jobs}")},
-            executors={"default": DebugExecutor()},
-            job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
-            **options,
-        )
-        self._scheduler.start()
-        self._plan(anew=False)
+        with self._faults():
+            jobs.touch(mode=0o600)
+            self._scheduler = _ByHand(
+                jobstores={"default": SQLAlchemyJobStore(url=f"sqlite:///{jobs}")},
+                executors={"default": DebugExecutor()},
+                job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
+                **options,
+            )
+            self._scheduler.start()
+            self._plan(anew=False)
 
     def run_due(self) -> float:
         """Make the looks that are due; seconds until the next."""
         apart = self._offset()
-        if abs(apart - self._apart) > _JUMP_S:  # the clock was set, and what was planned by it is off
-            self._plan(anew=True)
-        self._apart = apart
-        wait = self._scheduler.due()
+        with self._faults():
+            if abs(apart - self._apart) > _JUMP_S:  # the clock was set, and what was planned by it is off
+                self._plan(anew=True)
+            self._apart = apart
+            wait = self._scheduler.due()
         return self._every_s if wait is None else float(wait)
 
     @property
@@ -91,6 +103,16 @@ class Schedule:
         """Keep the jobs, stop running them. Safe to call twice."""
         if _looks.pop(self._key, None) is not None:
             self._scheduler.shutdown(wait=False)
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        with storage_faults(self._home):
+            try:
+                yield
+            except DBAPIError as error:
+                if getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+                    raise DiskFull(self._home) from error
+                raise HomeError(self._home, f"its schedule cannot be kept ({error.orig})") from error
 
     def _every(self, zone: tzinfo) -> IntervalTrigger:
         # It would begin by a clock of its own.

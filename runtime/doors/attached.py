@@ -1,7 +1,8 @@
 """An agent at the other end of a door: used like any other, while the daemon does the work.
 
-Promise: a turn is answered or its caller is told that it was cut short; when the daemon comes back after a
-crash, the agent attaches again by itself and says so. Holds no home, no engine and no journal.
+Promise: a turn is answered or its caller is told that it was cut short; a call that writes has its effect
+once, however often it is made again after a crash; when the daemon comes back, the agent attaches again by
+itself and says so. Holds no home, no engine and no journal.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from pydantic import TypeAdapter
 
 from ...graphs.events import Approve, WakeEvent
+from ...memory.conversation import new_session_id
 from ...memory.engine import WakeEngine
 from ...memory.errors import UnknownRecord
 from ...memory.home import Home, default_home
@@ -24,15 +27,17 @@ from ...memory.journal import Turn
 from ..agent import Agent
 from ..errors import AgentClosed, DoorClosed
 from ..inputs import checked_turn
+from ..nights import report_of
 from ..records import Reply
 from ..spec import Spec
 from ..turns import Cancelled, Emit, ReplyStream
 from .client import RETURNS_S, Connection, knock
-from .methods import CANCELLED, shape
+from .methods import CANCELLED, ONCE, shape
 
 if TYPE_CHECKING:
     from ...memory.base_weights import BaseWeights
     from ...memory.gguf_file import Meter
+    from ...sleep.records import NightReport, Progress
 
 _TRIES = 8  # of one call at least, each with a daemon that came back and died of it, or of something else
 
@@ -48,6 +53,8 @@ def _far(
 
     def call(self: AttachedAgent, /, *args: P.args, **kwargs: P.kwargs) -> R:
         known = shape(name)
+        if ONCE in known.parameters:
+            kwargs.setdefault(ONCE, _new_key())
         given = known.signature.bind(self, *args, **kwargs).arguments
         given.pop("self", None)
         cancelled = given.pop(CANCELLED, None)
@@ -87,7 +94,7 @@ class AttachedAgent(Agent):
         scope: Path | None = None,
     ) -> None:
         self._home = Path(home) if home is not None else default_home()
-        self._user, self._scope = user, scope or self._home
+        self._user, self._scope, self._name = user, scope or self._home, _new_key()
         self._command, self._returns_s = command, returns_s
         self._free: list[Connection] = []
         self._changing = threading.Lock()
@@ -104,7 +111,7 @@ class AttachedAgent(Agent):
             )
 
     ask = _far(Agent.ask)
-    sleep = _far(Agent.sleep)
+    heard = _far(Agent.heard)
     memories = _far(Agent.memories)
     sessions = _far(Agent.sessions)
     turns = _far(Agent.turns)
@@ -112,6 +119,8 @@ class AttachedAgent(Agent):
     rollback = _far(Agent.rollback)
     remember = _far(Agent.remember)
     recall = _far(Agent.recall)
+    recalled_for = _far(Agent.recalled_for)
+    pieces = _far(Agent.pieces)
     forget = _far(Agent.forget)
     unforget = _far(Agent.unforget)
     withheld = _far(Agent.withheld)
@@ -128,7 +137,6 @@ class AttachedAgent(Agent):
     unread = _far(Agent.unread)
     search = _far(Agent.search)
     rename_session = _far(Agent.rename_session)
-    take_back = _far(Agent.take_back)
     memory_views = _far(Agent.memory_views)
     correct = _far(Agent.correct)
     adapter = _far(Agent.adapter)
@@ -138,7 +146,11 @@ class AttachedAgent(Agent):
     wait_for_nap = _far(Agent.wait_for_nap)
     warm_up = _far(Agent.warm_up)
     context = _far(Agent.context)
+    store_state = _far(Agent.store_state)
+    reindex_store = _far(Agent.reindex_store)
+    compact_store = _far(Agent.compact_store)
     _new_session = _far(Agent.new_session)
+    _take_back = _far(Agent.take_back)
 
     @property
     def home(self) -> Home:
@@ -156,8 +168,25 @@ class AttachedAgent(Agent):
         return told
 
     def new_session(self, session: str | None = None) -> str:
-        self._session = self._new_session(session)
+        self._session = self._new_session(session or new_session_id())
         return self._session
+
+    def take_back(self, session: str, turn: int | None = None) -> str:
+        if turn is None:
+            turn = max((said.id for said in self.turns(session) if said.role == "user"), default=None)
+        return self._take_back(session, turn)
+
+    def sleep(self, progress: Callable[[Progress], None] | None = None) -> NightReport:
+        known = {night.id for night in self.nights() if night.ended_at is not None}
+
+        def slept() -> NightReport | None:
+            ended = [n for n in self.nights() if n.ended_at is not None and n.id not in known]
+            return report_of(ended[-1], self.memories()) if ended else None
+
+        form = shape("sleep")
+        on = {} if progress is None else {"progress": _heard(progress, form.told["progress"])}
+        report: NightReport = form.result.validate_python(self._call("sleep", {}, on, done=slept))
+        return report
 
     def stream(
         self,
@@ -167,13 +196,15 @@ class AttachedAgent(Agent):
         approve: Approve | None = None,
         wait: bool = False,
         variation: int = 0,
+        once: str | None = None,
     ) -> ReplyStream:
         checked_turn(text, self.spec.memory.max_turn_chars)
         chosen = self._new_session(session) if session is not None else self._session or self.new_session()
         ask = wait or approve is not None
+        turn = {"text": text, "session": chosen, "wait": ask, "variation": variation}
 
         def take(emit: Emit, cancelled: Cancelled) -> Reply:
-            reply = self._say(text, chosen, ask, variation, emit, cancelled)
+            reply = self._say({**turn, ONCE: once or _new_key()}, emit, cancelled)
             return reply if wait else self._approved(reply, approve, emit, cancelled)
 
         return ReplyStream(take)
@@ -212,9 +243,7 @@ class AttachedAgent(Agent):
         with self._connection() as connection:
             return _reply(connection.call("resume", turn, _passing(emit), cancelled))
 
-    def _say(
-        self, text: str, session: str, wait: bool, variation: int, emit: Emit, cancelled: Cancelled
-    ) -> Reply:
+    def _say(self, turn: Mapping[str, Any], emit: Emit, cancelled: Cancelled) -> Reply:
         """Have one turn answered; after a crash it is said again only if the journal never had it."""
         said: list[str] = []
 
@@ -224,16 +253,13 @@ class AttachedAgent(Agent):
             emit(piece)
 
         for _ in self._tries():
-            mark = max((turn.id for turn in self.turns(session)), default=0)
             try:
                 with self._connection() as connection:
-                    turn = {"text": text, "session": session, "wait": wait, "variation": variation}
                     return _reply(connection.call("stream", turn, _passing(take), cancelled))
             except DoorClosed:
-                later = self.turns(session, mark)
-            heard = [turn for turn in later if turn.role == "user" and turn.content == text]
+                heard = self.heard(turn[ONCE])
             if heard:
-                return _cut_short("".join(said), heard[-1], later)
+                return _cut_short("".join(said), heard)
         raise DoorClosed
 
     def _call(
@@ -242,8 +268,11 @@ class AttachedAgent(Agent):
         given: Mapping[str, Any],
         on: Mapping[str, Callable[[Any], None]] | None = None,
         cancelled: Cancelled | None = None,
+        done: Callable[[], Any] = lambda: None,
     ) -> Any:
-        """A call that may be made again when the daemon was killed during it."""
+        """A call that is made again when the daemon was killed during it, unless by then it is `done`, which
+        gives its result.
+        """
         for _ in self._tries():
             with self._connection() as connection:
                 try:
@@ -251,6 +280,8 @@ class AttachedAgent(Agent):
                 except DoorClosed:
                     if self._attached_closed:
                         raise AgentClosed from None
+            if (result := done()) is not None:
+                return result
         raise DoorClosed
 
     def _tries(self) -> Iterator[int]:
@@ -269,7 +300,7 @@ class AttachedAgent(Agent):
         with self._changing:
             connection = self._free.pop() if self._free else None
         if connection is None or connection.stale():
-            connection = knock(self._home, self._command, self._returns_s, self._user)
+            connection = knock(self._home, self._command, self._returns_s, self._user, self._name)
         if connection is None:
             raise DoorClosed
         try:
@@ -301,12 +332,16 @@ def _reply(told: Any) -> Reply:
     return TypeAdapter(Reply).validate_python(told)
 
 
-def _cut_short(text: str, heard: Turn, later: list[Turn]) -> Reply:
-    answers = [turn.id for turn in later if turn.reply_to == heard.id]
+def _new_key() -> str:
+    return uuid.uuid4().hex
+
+
+def _cut_short(text: str, heard: Sequence[Turn]) -> Reply:
+    """Of a turn, with what replies to it."""
     return Reply(
         text=text,
-        session=heard.session_id,
-        turn_id=answers[-1] if answers else heard.id,
+        session=heard[0].session_id,
+        turn_id=heard[-1].id,
         abstained=False,
         sources=(),
         adapter=None,

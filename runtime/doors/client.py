@@ -34,16 +34,19 @@ class _Refused(Exception):
 class Connection:
     """One conversation with the owner; one call at a time. `about` is what the owner said of itself.
 
-    `user` names another user of the home, whose agent is then the one called.
+    `user` names another user of the home, whose agent is then the one called. Connections with the same `of`
+    are one client's.
     """
 
-    def __init__(self, home: Path, client: str, user: str | None = None) -> None:
+    def __init__(self, home: Path, client: str, user: str | None = None, of: str | None = None) -> None:
         """Raises OSError when nobody is there, DoorError when whoever is there cannot be talked to."""
         self.closed = False
         self._line = _dialled(socket_path(home))
         self._ids = itertools.count(1)
         try:
-            self._line.send({"dormouse": VERSION, "client": client, "pid": os.getpid(), "user": user})
+            self._line.send(
+                {"dormouse": VERSION, "client": client, "pid": os.getpid(), "user": user, "of": of}
+            )
             about = self._line.receive(_HELLO_S)
         except BaseException:
             self._line.close()
@@ -130,16 +133,21 @@ def mark_path(home: Path) -> Path:
 
 
 def knock(
-    home: Path, client: str, returns_s: float = RETURNS_S, user: str | None = None
+    home: Path,
+    client: str,
+    returns_s: float = RETURNS_S,
+    user: str | None = None,
+    of: str | None = None,
 ) -> Connection | None:
-    """A connection to the daemon that owns `home`; None when there is none. `user` as for a connection.
+    """A connection to the daemon that owns `home`; None when there is none. `user` and `of` are a
+    connection's.
 
     One that was killed is given `returns_s` to come back, for something restarts it.
     """
     deadline = time.monotonic() + returns_s
     while True:
         with suppress(OSError):
-            return Connection(home, client, user)
+            return Connection(home, client, user, of)
         if not mark_path(home).exists() or time.monotonic() > deadline:
             return None
         time.sleep(_POLL_S)

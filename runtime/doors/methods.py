@@ -24,6 +24,7 @@ REMOTE: dict[str, Callable[..., Any]] = {
     for method in (
         Agent.new_session,
         Agent.ask,
+        Agent.heard,
         Agent.sleep,
         Agent.memories,
         Agent.sessions,
@@ -32,6 +33,8 @@ REMOTE: dict[str, Callable[..., Any]] = {
         Agent.rollback,
         Agent.remember,
         Agent.recall,
+        Agent.recalled_for,
+        Agent.pieces,
         Agent.forget,
         Agent.unforget,
         Agent.withheld,
@@ -58,6 +61,9 @@ REMOTE: dict[str, Callable[..., Any]] = {
         Agent.wait_for_nap,
         Agent.warm_up,
         Agent.context,
+        Agent.store_state,
+        Agent.reindex_store,
+        Agent.compact_store,
     )
 }
 """Called by name; `stream` has messages of its own."""
@@ -67,6 +73,9 @@ CALLBACKS = ("progress", "emit")
 
 CANCELLED = "cancelled"
 """A parameter of this name is asked whether to stop; over the wire the client says so."""
+
+ONCE = "once"
+"""A parameter of this name is an idempotency key: a call made again with it has no second effect."""
 
 
 @dataclass(frozen=True)
@@ -117,10 +126,11 @@ def _names() -> dict[str, Any]:
     """What an agent's parts import for their annotations alone."""
     from ...graphs import chat, context
     from ...memory import records as memory_records
+    from ...memory.episodes import records as store_records
     from ...sleep import records
     from .. import chats, nights, receipts, turns, why
 
-    rooms = (records, memory_records, chat, context, nights, receipts, turns, why)
+    rooms = (records, memory_records, store_records, chat, context, nights, receipts, turns, why)
     found = {name: value for room in rooms for name, value in vars(room).items()}
     heard = {"Chats": chats.Chats, "ChatReply": chats.ChatReply, "Heard": chats.Heard}
     return {**found, **heard, "ChatEmit": chats.Emit}

@@ -21,10 +21,11 @@ from ...memory.errors import DormouseError
 from ..agent import Agent
 from ..errors import DoorError
 from ..turns import ReplyStream
-from .methods import CANCELLED, REMOTE, shape
+from .methods import CANCELLED, ONCE, REMOTE, shape
 from .wire import VERSION, Line, at_address, packed_error, peer_uid, socket_path
 
 _WAITING = 64
+_AGAIN_S = 0.2
 
 Call = Callable[[Agent], Any]
 Guests = Callable[[str], AbstractContextManager[Agent]]
@@ -44,21 +45,22 @@ class DoorServer:
         self._agent, self._more, self._guests = agent, dict(more or {}), guests
         self._path = socket_path(home)
         self._listener = _listening(self._path)
-        self._lines: set[Line] = set()
+        self._clients: dict[Line, _Client] = {}
         self._changing = threading.Lock()
-        self._closed = False
+        self._closed = threading.Event()
         threading.Thread(target=self._accept, name="dormouse-door", daemon=True).start()
 
     @property
     def clients(self) -> int:
-        """How many are connected."""
-        return len(self._lines)
+        """How many agents have connections, be it one or many; who only asks how the daemon is is none."""
+        with self._changing:
+            return len({client.of for client in self._clients.values()} - {None})
 
     def close(self) -> None:
         """Let nobody in any more, and hang up. Safe to call twice."""
         with self._changing:
-            self._closed = True
-            lines = list(self._lines)
+            self._closed.set()
+            lines = list(self._clients)
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -71,32 +73,32 @@ class DoorServer:
         while True:
             try:
                 peer, _ = self._listener.accept()
-            except OSError:  # closed, or a client that was gone before it was let in
-                if self._closed:
+            except OSError:  # closed, a client that was gone before it was let in, or no descriptor to be had
+                if self._closed.wait(_AGAIN_S):
                     return
                 continue
             line = Line(peer)
+            client = _Client(self._agent, line, self._more, self._guests, self._forget)
             with self._changing:
-                refused = self._closed or peer_uid(peer) != os.getuid()
+                refused = self._closed.is_set() or peer_uid(peer) != os.getuid()
                 if not refused:
-                    self._lines.add(line)
+                    self._clients[line] = client
             if refused:
                 line.close()
                 continue
-            threading.Thread(
-                target=_Client(self._agent, line, self._more, self._guests, self._forget).serve,
-                name="dormouse-client",
-                daemon=True,
-            ).start()
+            threading.Thread(target=client.serve, name="dormouse-client", daemon=True).start()
 
     def _forget(self, line: Line) -> None:
         with self._changing:
-            self._lines.discard(line)
+            self._clients.pop(line, None)
         line.close()
 
 
 class _Client:
-    """One connection: its calls run one after the other, and can be stopped meanwhile."""
+    """One connection: its calls run one after the other, and can be stopped meanwhile.
+
+    `of` names the client that it is one of the connections of; None until that has anything of an agent.
+    """
 
     def __init__(
         self,
@@ -107,6 +109,7 @@ class _Client:
         gone: Callable[[Line], None],
     ) -> None:
         self._agent, self._line, self._more, self._gone = agent, line, more, gone
+        self.of: str | None = None
         self._guests, self._staying = guests, ExitStack()
         self._present: Callable[[], AbstractContextManager[object]] = nullcontext
         self._sending = threading.Lock()
@@ -136,6 +139,7 @@ class _Client:
                 f"it speaks version {VERSION} of its protocol, and this client {hello.get('dormouse')!r}; "
                 "restart the daemon after an upgrade"
             )
+        self.of = named if isinstance(named := hello.get("of"), str) else None
         if (user := hello.get("user")) is not None:
             self._agent = self._guest(user)
         spec = self._agent.spec.model_dump(mode="json")
@@ -178,6 +182,8 @@ class _Client:
             self._send({"id": number, "result": result})
 
     def _result(self, number: int, name: str, given: Mapping[str, Any]) -> Any:
+        if name not in self._more:
+            self.of = self.of or f"connection {id(self)}"
         if name in ("stream", "resume"):
             return self._streamed(number, self._begun(name, given))
         if name in self._more:
@@ -211,7 +217,9 @@ class _Client:
             raise DoorError("a turn needs a text and a session")
         if not isinstance(variation, int) or variation < 0:
             raise DoorError("a turn's variation is a number from 0 up")
-        return self._agent.stream(text, session, wait=wait, variation=variation)
+        if not isinstance(once := given.get(ONCE), str | None):
+            raise DoorError("a turn's idempotency key is a text")
+        return self._agent.stream(text, session, wait=wait, variation=variation, once=once)
 
     def _streamed(self, number: int, stream: ReplyStream) -> Any:
         with self._changing:

@@ -21,7 +21,7 @@ from typing import Any
 from ...memory.errors import DormouseError
 from ..errors import DoorError
 
-VERSION = 2
+VERSION = 3
 _LONGEST_LINE_BYTES = 64 << 20
 _LOCAL_PEERCRED, _SOL_LOCAL = 1, 0  # macOS; Python names neither
 

@@ -5,6 +5,7 @@ Knows nothing of which signals there are, or of what is done when nobody does.
 
 from __future__ import annotations
 
+import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -29,10 +30,14 @@ class Reading:
 
 @dataclass(frozen=True)
 class Clock:
-    """The time of day, and seconds that pass: the second neither jumps nor stands still in a suspend."""
+    """The time of day, and seconds that pass: the second neither jumps nor stands still in a suspend.
+
+    `wait` returns once the event is set, or after so many seconds.
+    """
 
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     elapsed: Callable[[], float] = field(default=lambda: time.clock_gettime(_STEADY))
+    wait: Callable[[threading.Event, float], object] = field(default=threading.Event.wait)
 
 
 class Signal(ABC):

@@ -21,7 +21,7 @@ from .fair_queue import QueueFull
 from .faults import REFUSALS, fault_of
 from .gate import FAULT, error_body
 from .state import House, house_of
-from .turns import ClientGone, Event
+from .turns import ClientGone, Event, Pieces
 
 router = APIRouter(prefix="/v1", responses=REFUSALS)
 
@@ -38,10 +38,11 @@ async def chat_completions(body: shapes.ChatBody, request: Request) -> Response:
     if n > house.settings.max_answers:
         raise BadInput(f"n must be at most {house.settings.max_answers}, and it is {n}.")
     asked = shapes.chat_request(body, house.spec.memory.context.max_answer_tokens)
-    taken = house.turns.taken(
-        request.state.user, asked, body.session, body.store is not False, n, request.receive
-    )
     answering = Answering(house, body)
+    journal = body.store is not False
+    taken = house.turns.taken(
+        request.state.user, asked, body.session, journal, n, request.receive, answering.pieces
+    )
     if not body.stream:
         async with aclosing(taken):
             replies = [event async for _, event in taken if isinstance(event, ChatReply)]
@@ -77,7 +78,7 @@ class Answering:
     """One completion as it is sent, whole or in chunks."""
 
     def __init__(self, house: House, body: shapes.ChatBody) -> None:
-        self._piece = house.scopes.engine().piece if body.logprobs else None
+        self.pieces = Pieces() if body.logprobs else None
         self._body, self._model = body, house.name
         self._id = f"chatcmpl-{secrets.token_hex(12)}"
         self._created = int(time.time())
@@ -86,9 +87,8 @@ class Answering:
     def whole(self, replies: list[ChatReply]) -> dict[str, Any]:
         """The chat.completion object."""
         answers = [reply.answer for reply in replies]
-        piece = self._piece or (lambda token_id: b"")
-        own = _own(replies[0])
-        return shapes.completion(self._id, self._created, self._model, answers, own, self._scores, piece)
+        own, pieces = _own(replies[0]), self.pieces or Pieces()
+        return shapes.completion(self._id, self._created, self._model, answers, own, self._scores, pieces)
 
     async def streamed(self, first: tuple[int, Event | ChatReply], rest: Taken) -> AsyncIterator[bytes]:
         """The chunks as server-sent events. What fails midway is the last of them."""
@@ -134,9 +134,9 @@ class Answering:
         return lines
 
     def _score(self, token: Token) -> dict[str, Any] | None:
-        if self._scores is None or self._piece is None:
+        if self._scores is None or self.pieces is None:
             return None
-        return shapes.token_scores(token, self._scores, self._piece)
+        return shapes.token_scores(token, self._scores, self.pieces)
 
     def _chunk(self, index: int, delta: Mapping[str, Any], logprobs: Any = None) -> dict[str, Any]:
         return shapes.chunk(self._id, self._created, self._model, index, delta, logprobs=logprobs)

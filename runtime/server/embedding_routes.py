@@ -76,8 +76,8 @@ async def embeddings(body: EmbeddingBody, request: Request) -> Embeddings:
     name = embedder_name(house)
     if body.model is not None and body.model not in (name, house.name, "dormouse"):
         raise UnknownRecord("embedding model", body.model)
-    await house.embedding.acquire(user)
-    try:
+    with house.embedding.place(user) as place:
+        await place.begin()
         embedder = await asyncio.to_thread(house.scopes.embedder)
         if body.dimensions not in (None, embedder.dimensions):
             raise BadInput(
@@ -86,8 +86,6 @@ async def embeddings(body: EmbeddingBody, request: Request) -> Embeddings:
             )
         rows = await asyncio.to_thread(_token_rows, embedder, body.input, house.settings.max_embedding_tokens)
         vectors = [await _embedded(request, embedder, batch) for batch in _batches(rows)]
-    finally:
-        house.embedding.release()
     tokens = sum(len(row) for row in rows)
     made = np.concatenate(vectors)
     written = [

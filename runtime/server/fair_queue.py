@@ -1,13 +1,15 @@
 """Who is served next: one turn at a time, the users in turn.
 
-Promise: a user with many requests delays another's by one turn at most; whoever stops waiting is forgotten.
-Knows names and order; nothing of what is served.
+Promise: a user with many requests delays another's by one turn at most; whoever has a place is served, and
+whoever stops waiting is forgotten. Knows names and order; nothing of what is served.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
+from types import TracebackType
+from typing import Self
 
 
 class QueueFull(Exception):
@@ -20,67 +22,106 @@ class QueueFull(Exception):
 
 
 class FairQueue:
-    """`longest` turns may wait in all, `longest_each` of one user. To be used from one event loop."""
+    """Beside the turn being served `longest` may have a place in all, `longest_each` of one user. To be used
+    from one event loop.
+    """
 
     def __init__(self, longest: int, longest_each: int) -> None:
         self._longest, self._longest_each = longest, longest_each
-        self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
-        self._busy = False
+        self._places: list[Place] = []
+        self._waiting: OrderedDict[Place, asyncio.Future[None]] = OrderedDict()
+        self._order: OrderedDict[str, deque[Place]] = OrderedDict()
+        self._served: Place | None = None
 
     @property
     def waiting(self) -> int:
         """How many turns wait."""
-        return sum(len(own) for own in self._waiting.values())
+        return len(self._waiting)
 
     @property
     def busy(self) -> bool:
         """Whether a turn is being served."""
-        return self._busy
+        return self._served is not None
 
-    def check(self, user: str) -> None:
-        """Raises QueueFull when a turn of this user's could not wait."""
-        own, waiting = len(self._waiting.get(user, ())), self.waiting
-        if not self._busy:
-            return
-        if own >= self._longest_each:
+    def place(self, user: str) -> Place:
+        """A place for a turn of this user's, until it is left. Raises QueueFull, at once or never."""
+        first = self._served or next(iter(self._places), None)  # who is not counted among those who wait
+        behind = [place for place in self._places if place is not first]
+        own = sum(place.user == user for place in behind)
+        if first is not None and own >= self._longest_each:
             raise QueueFull(own, own=True)
-        if waiting >= self._longest:
-            raise QueueFull(waiting, own=False)
+        if first is not None and len(behind) >= self._longest:
+            raise QueueFull(len(behind), own=False)
+        made = Place(self, user)
+        self._places.append(made)
+        return made
 
-    async def acquire(self, user: str) -> None:
-        """Wait for one's turn, which `release` ends. Raises QueueFull. Cancelled, it has none."""
-        self.check(user)
-        if self._busy:
-            await self._wait(user)
-        self._busy = True
+    async def _begin(self, place: Place) -> None:
+        if self._served is not None:
+            await self._wait(place)
+        self._served = place
 
-    def release(self) -> None:
-        """End the turn: the user who has waited longest for one is next."""
-        while self._waiting:
-            user, own = self._waiting.popitem(last=False)
+    def _end(self, place: Place) -> None:
+        """End the turn of `place`, if it has one: the user who has waited longest for one is next."""
+        if self._served is not place:
+            return
+        self._served = None
+        while self._order:
+            user, own = self._order.popitem(last=False)
             called = own.popleft()
             if own:
-                self._waiting[user] = own
-            if not called.done():
-                called.set_result(None)
+                self._order[user] = own
+            waiting = self._waiting.pop(called)
+            if not waiting.done():
+                self._served = called
+                waiting.set_result(None)
                 return
-        self._busy = False
 
-    async def _wait(self, user: str) -> None:
-        mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(user, deque()).append(mine)
+    def _leave(self, place: Place) -> None:
+        self._end(place)
+        if place in self._places:
+            self._places.remove(place)
+
+    async def _wait(self, place: Place) -> None:
+        mine = self._waiting[place] = asyncio.get_running_loop().create_future()
+        self._order.setdefault(place.user, deque()).append(place)
         try:
             await mine
         except asyncio.CancelledError:
-            if mine.done() and not mine.cancelled():  # called, and gone in the same moment
-                self.release()
-            else:
-                self._forget(user, mine)
+            self._end(place)  # called, and gone in the same moment
+            self._forget(place)
             raise
 
-    def _forget(self, user: str, mine: asyncio.Future[None]) -> None:
-        own = self._waiting.get(user)
-        if own is not None and mine in own:
-            own.remove(mine)
+    def _forget(self, place: Place) -> None:
+        if self._waiting.pop(place, None) is not None:
+            own = self._order[place.user]
+            own.remove(place)
             if not own:
-                del self._waiting[user]
+                del self._order[place.user]
+
+
+class Place:
+    """One request's place, made by the queue: it takes turns from there, one at a time. A context manager."""
+
+    def __init__(self, queue: FairQueue, user: str) -> None:
+        self.user, self._queue = user, queue
+
+    async def begin(self) -> None:
+        """Wait for one's turn, which `end` ends. Cancelled, it has none."""
+        await self._queue._begin(self)
+
+    def end(self) -> None:
+        """End the turn, and keep the place. Nothing where there is none."""
+        self._queue._end(self)
+
+    def leave(self) -> None:
+        """Give up the place, and the turn with it. Safe to call twice."""
+        self._queue._leave(self)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.leave()

@@ -111,10 +111,15 @@ async def remember(request: Request, body: Remembered) -> dict[str, Any]:
 
 @router.get("/recall")
 async def recall(
-    request: Request, query: Annotated[str, Query(min_length=1, max_length=4000)], k: _Most = 5
+    request: Request,
+    query: Annotated[str, Query(min_length=1, max_length=4000)],
+    k: _Most = 5,
+    untrusted: bool = False,
 ) -> dict[str, Any]:
-    """The user's turns nearest to the query, the nearest first."""
-    found = await with_agent(request, lambda agent: agent.recall(query, k))
+    """The user's turns nearest to the query, the nearest first; with `untrusted` also what does not count as
+    the user's own word.
+    """
+    found = await with_agent(request, lambda agent: agent.recall(query, k, untrusted=untrusted))
     return {"data": [{**_turn(turn), "score": score} for turn, score in found]}
 
 

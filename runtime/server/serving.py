@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from ...memory.errors import BadInput
 from ..errors import OpenDoor
@@ -49,23 +50,27 @@ def serve(
         known = Tokens(scopes.path).all()
         if not local and not known:
             raise OpenDoor(settings.host)
-        listening = _listening(settings)
-        port = listening.getsockname()[1]
-        app = make_app(scopes, settings, demands_tokens=bool(known) or not local)
-        _allow_files(2 * settings.max_connections)
-        config = uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=_GRACE_S,
-            h11_max_incomplete_event_size=65_536,
-            limit_concurrency=settings.max_connections,
-        )
-        shown = f"[{settings.host}]" if ":" in settings.host else settings.host
-        ready(f"http://{shown}:{port}", bool(known) or not local)
-        uvicorn.Server(config).run(sockets=[listening])
+        with _listening(settings) as listening:
+            port = listening.getsockname()[1]
+            app = make_app(scopes, settings, demands_tokens=bool(known) or not local)
+            _allow_files(2 * settings.max_connections)
+            shown = f"[{settings.host}]" if ":" in settings.host else settings.host
+            ready(f"http://{shown}:{port}", bool(known) or not local)
+            uvicorn.Server(server_config(app, settings)).run(sockets=[listening])
+
+
+def server_config(app: ASGIApp, settings: ServeSettings) -> uvicorn.Config:
+    """How uvicorn serves the app."""
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=_GRACE_S,
+        h11_max_incomplete_event_size=65_536,
+        limit_concurrency=settings.max_connections,
+    )
 
 
 def _allow_files(wanted: int) -> None:

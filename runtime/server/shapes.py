@@ -141,7 +141,7 @@ def chat_request(body: ChatBody, default_max_tokens: int) -> ChatRequest:
         stop=stop,
         seed=(body.seed or 0) % 2**63,
         json_schema=schema,
-        top_logprobs=max(body.top_logprobs or 0, 4),  # the journal keeps as many
+        top_logprobs=body.top_logprobs or 0,
     )
     choice = body.tool_choice or "auto"
     named = choice.function.name if isinstance(choice, NamedTool) else choice

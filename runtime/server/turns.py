@@ -1,9 +1,9 @@
 """A chat completion from being heard to its last token: journaled, queued, generated in a thread, and stopped
 when nobody listens any more.
 
-Promise: the new words are in the journal before the turn waits for the engine; a client that goes away frees
-its place in the queue, or the engine within a token; one that reads slowly keeps nobody waiting. Knows
-nothing of HTTP's bodies.
+Promise: a turn has its place in the queue before its words are journaled, and these are in the journal before
+it waits for the engine; a client that goes away frees its place, or the engine within a token; one that reads
+slowly keeps nobody waiting. What may block runs in threads. Knows nothing of HTTP's bodies.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import Any
+from contextlib import ExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from opentelemetry.context import get_current
 from opentelemetry.trace import Tracer
@@ -25,15 +25,33 @@ from ...memory.engine import Token
 from ..agent import Agent
 from ..chats import ChatReply, Heard
 from ..scopes import Scopes
-from .fair_queue import FairQueue
+from .fair_queue import FairQueue, Place
 from .metrics import Metrics
 
 Event = Token | FunctionCall
 Receive = Callable[[], Awaitable[Any]]
+Result = TypeVar("Result")
 
 
 class ClientGone(Exception):
     """Whoever asked has closed the connection."""
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """The bytes of the tokens of one chat, as the engine that said them has them."""
+
+    known: dict[int, bytes] = field(default_factory=dict)
+
+    def learn(self, agent: Agent, tokens: Sequence[Token], most: int) -> None:
+        """Ask the agent for those that are not known yet: of the tokens, and of `most` others beside each."""
+        ids = dict.fromkeys(id for t in tokens for id in (t.id, *(other for other, _ in t.top[:most])))
+        if unknown := [id for id in ids if id not in self.known]:
+            found = agent.pieces(unknown)
+            self.known.update(zip(unknown, map(bytes.fromhex, found), strict=True))
+
+    def __call__(self, token_id: int) -> bytes:
+        return self.known[token_id]
 
 
 @dataclass(frozen=True)
@@ -54,34 +72,32 @@ class Turns:
         journal: bool,
         n: int,
         receive: Receive,
+        pieces: Pieces | None = None,
     ) -> AsyncGenerator[tuple[int, Event | ChatReply], None]:
         """(which answer, its token or call or end) as they come, for `n` answers one after the other.
 
-        Raises QueueFull before anything is journaled, ClientGone when the connection closes.
+        `pieces`, where they are wanted, know each token before it is given. Raises QueueFull before anything
+        is journaled, ClientGone when the connection closes.
         """
-        self.queue.check(user)
-        gone = asyncio.create_task(_gone(receive))
-        cancelled = threading.Event()
-        gone.add_done_callback(lambda _: cancelled.set())
-        try:
-            with self.scopes_of(user) as using:
-                agent = await asyncio.to_thread(using)
-                heard = await asyncio.to_thread(agent.hear, request, session, journal=journal)
-                for index in range(n):
-                    async for event in self._answered(user, agent, _nth(heard, index), cancelled, gone):
-                        yield index, event
-        finally:
-            cancelled.set()
-            gone.cancel()
-            with suppress(asyncio.CancelledError):
-                await gone
-
-    def scopes_of(self, user: str) -> _Using:
-        """The user's agent, to be opened in a thread and let go of at the end."""
-        return _Using(self.scopes, user)
+        with self.queue.place(user) as place:
+            gone = asyncio.create_task(_gone(receive))
+            cancelled = threading.Event()
+            gone.add_done_callback(lambda _: cancelled.set())
+            try:
+                async with _using(self.scopes, user) as agent:
+                    heard = await _whole(lambda: agent.hear(request, session, journal=journal))
+                    for index in range(n):
+                        answer = _Answer(agent, _nth(heard, index), place, index == n - 1, pieces)
+                        async for event in self._answered(answer, cancelled, gone):
+                            yield index, event
+            finally:
+                cancelled.set()
+                gone.cancel()
+                with suppress(asyncio.CancelledError):
+                    await gone
 
     async def _answered(
-        self, user: str, agent: Agent, heard: Heard, cancelled: threading.Event, gone: asyncio.Task[None]
+        self, asked: _Answer, cancelled: threading.Event, gone: asyncio.Task[None]
     ) -> AsyncGenerator[Event | ChatReply, None]:
         loop, events = asyncio.get_running_loop(), asyncio.Queue[Event | None]()
         began = time.perf_counter()
@@ -92,15 +108,15 @@ class Turns:
 
         def answer() -> ChatReply:
             try:
-                return agent.answer(heard, put, cancelled.is_set)
+                return asked.given(put, cancelled.is_set)
             finally:
                 put(None)
 
-        await self._place(user, gone)
+        await self._begin(asked.place, gone)
         self.metrics.queue_seconds.observe(time.perf_counter() - began)
         work = loop.run_in_executor(self.threads, self._traced(answer))
         # With the last token, not when it was read: a client may take its time.
-        work.add_done_callback(lambda _: self.queue.release())
+        work.add_done_callback(lambda _: asked.place.leave() if asked.last else asked.place.end())
         first = True
         try:
             while (event := await _either(events.get(), gone)) is not None:
@@ -117,20 +133,10 @@ class Turns:
                 with suppress(asyncio.CancelledError):
                     await asyncio.wait([work])
 
-    async def _place(self, user: str, gone: asyncio.Task[None]) -> None:
-        """Wait for the engine. ClientGone when the client goes first; the place in the queue is then free."""
+    async def _begin(self, place: Place, gone: asyncio.Task[None]) -> None:
+        """Wait for the engine. ClientGone when the client goes first."""
         with self.tracer.start_as_current_span("queue"):
-            place = asyncio.ensure_future(self.queue.acquire(user))
-            try:
-                await asyncio.wait([place, gone], return_when=asyncio.FIRST_COMPLETED)
-                if not place.done():
-                    raise ClientGone
-                place.result()
-            except BaseException:
-                if place.done() and not place.cancelled() and place.exception() is None:
-                    self.queue.release()
-                place.cancel()
-                raise
+            await _either(place.begin(), gone)
 
     def _traced(self, answer: Callable[[], ChatReply]) -> Callable[[], ChatReply]:
         context = get_current()
@@ -151,24 +157,52 @@ class Turns:
         return traced
 
 
-class _Using:
-    """A scope's agent, opened by calling it, and let go of when the block ends."""
+@dataclass(frozen=True)
+class _Answer:
+    """One answer to be given, and whether it is the last from its place."""
 
-    def __init__(self, scopes: Scopes, user: str) -> None:
-        self._scopes, self._user = scopes, user
-        self._open: Any = None
+    agent: Agent
+    heard: Heard
+    place: Place
+    last: bool
+    pieces: Pieces | None
 
-    def __call__(self) -> Agent:
-        self._open = self._scopes.using(self._user)
-        agent: Agent = self._open.__enter__()
-        return agent
+    def given(self, put: Callable[[Event], None], cancelled: Callable[[], bool]) -> ChatReply:
+        """Have the agent answer, in this thread."""
+        if self.pieces is None:
+            return self.agent.answer(self.heard, put, cancelled)
+        agent, pieces, most = self.agent, self.pieces, self.heard.request.sampling.top_logprobs
 
-    def __enter__(self) -> _Using:
-        return self
+        def put_known(event: Event) -> None:
+            if isinstance(event, Token):
+                pieces.learn(agent, [event], most)
+            put(event)
 
-    def __exit__(self, *error: object) -> None:
-        if self._open is not None:
-            self._open.__exit__(None, None, None)
+        reply = agent.answer(self.heard, put_known, cancelled)
+        pieces.learn(agent, reply.answer.tokens, most)
+        return reply
+
+
+@asynccontextmanager
+async def _using(scopes: Scopes, user: str) -> AsyncIterator[Agent]:
+    """A scope's agent, opened and let go of in threads: it may be long in opening, and others in closing."""
+    stack = ExitStack()
+    try:
+        yield await _whole(lambda: stack.enter_context(scopes.using(user)))
+    finally:
+        await _whole(stack.close)
+
+
+async def _whole(work: Callable[[], Result]) -> Result:
+    """What `work` gives, done in a thread and to its end: who is cancelled meanwhile leaves after it."""
+    working = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(working)
+    except asyncio.CancelledError:
+        while not working.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([working])
+        raise
 
 
 def _nth(heard: Heard, index: int) -> Heard:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...graphs.abc import Approval, Tool
+from ...graphs.native_tools import arguments_schema
 from ...memory.errors import BadSchema
 from ...memory.grammar.constraint import constraint
 from ...memory.journal import Journal, Turn
@@ -44,7 +45,7 @@ def build_tools(entries: Sequence[ToolEntry], around: Surroundings) -> tuple[Too
             if tool.name in found or tool.name == "none":
                 raise UnusableTool(tool.name, "that name is taken; give the other one by `name`")
             try:
-                constraint(tool.parameters)
+                constraint(arguments_schema(tool.parameters, "#"))
             except BadSchema as error:
                 if not entry.is_server:
                     raise UnusableTool(tool.name, error.cause) from error

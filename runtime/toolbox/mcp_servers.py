@@ -1,7 +1,8 @@
 """The tools of MCP servers, over stdio or streamable HTTP, through the official SDK.
 
-Promise: a server is started when its tools are first asked for and stopped by `close`; whatever goes wrong
-with it is a ToolFailed, or, when it cannot be reached at all, an UnusableTool. The SDK is imported only then.
+Promise: a server is started when its tools are first asked for, again when it was lost, and stopped by
+`close`; whatever goes wrong with it is a ToolFailed, or, when it cannot be reached at all, an UnusableTool.
+The SDK is imported only then.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import concurrent.futures
 import json
 import os
 import threading
-from collections.abc import Coroutine, Mapping, Sequence
-from contextlib import AsyncExitStack
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...graphs.abc import Approval, Tool, ToolFailed
@@ -21,11 +24,12 @@ from ..errors import UnusableTool
 
 if TYPE_CHECKING:
     from mcp import Client
-    from mcp.types import CallToolResult
+    from mcp.types import CallToolResult, ListToolsResult
     from mcp.types import Tool as Offered
 
 T = TypeVar("T")
 _START_S = 30.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0  # between two tries to reach a server that was lost
 _LONGEST_DESCRIPTION = 400
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER", "SHELL", "TERM", "SYSTEMROOT")
 
@@ -44,27 +48,20 @@ class ServerAddress:
 
 
 class McpServer:
-    """One server, connected from a thread of its own while it is open.
+    """One server, connected while it is open, and connected anew by the next call after it was lost.
 
-    Raises UnusableTool when it cannot be reached, or when the SDK is not installed.
+    What lost it failed, and is not made again. A server that stays away is tried less and less often. `clock`
+    gives seconds. Raises UnusableTool when it cannot be reached at first, or when the SDK is not installed.
     """
 
-    def __init__(self, address: ServerAddress, *, timeout_s: float = 60.0) -> None:
-        self._address, self._timeout_s = address, timeout_s
-        self._ready: concurrent.futures.Future[Client] = concurrent.futures.Future()
-        self._loop = asyncio.new_event_loop()
-        self._stop = asyncio.Event()
+    def __init__(
+        self, address: ServerAddress, *, timeout_s: float = 60.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._address, self._timeout_s, self._clock = address, timeout_s, clock
+        self._lock = threading.Lock()
         self._closed = False
-        self._thread = threading.Thread(target=self._serve, name="dormouse-mcp", daemon=True)
-        self._thread.start()
-        try:
-            self._client = self._ready.result(_START_S)
-        except TimeoutError:
-            self.close()
-            raise UnusableTool(str(address), f"it did not answer within {_START_S:g} s") from None
-        except UnusableTool:
-            self.close()
-            raise
+        self._pause_s, self._not_before = _FIRST_PAUSE_S, 0.0
+        self._connection = _Connection(address, timeout_s)
 
     def tools(
         self, *, prefix: str = "", only: Sequence[str] = (), approval: Approval = "ask"
@@ -74,7 +71,7 @@ class McpServer:
         cursor: str | None = None
         try:
             while True:
-                page = self.wait(self._client.list_tools(cursor=cursor))
+                page = self._asked(partial(_listed, cursor=cursor))
                 found += page.tools
                 cursor = page.next_cursor
                 if not cursor:
@@ -88,29 +85,89 @@ class McpServer:
 
     def call(self, name: str, arguments: Mapping[str, Any]) -> CallToolResult:
         """Raises ToolFailed."""
-        return self.wait(self._client.call_tool(name, dict(arguments), self._timeout_s))
+        return self._asked(lambda client: client.call_tool(name, dict(arguments), self._timeout_s))
 
-    def wait(self, work: Coroutine[Any, Any, T]) -> T:
-        """What `work` comes to in the server's own thread. Raises ToolFailed, whatever went wrong there."""
-        if self._closed or not self._thread.is_alive():
-            work.close()
-            raise ToolFailed(f"the server {self._address} is gone")
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+    def close(self) -> None:
+        """Stop the server. Safe to call twice."""
+        self._closed = True
+        with self._lock:
+            self._connection.close()
+
+    def _asked(self, work: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
+        connection = self._connected()
+        found = connection.wait(work)
+        with self._lock:
+            self._pause_s, self._not_before = _FIRST_PAUSE_S, 0.0
+        return found
+
+    def _connected(self) -> _Connection:
+        with self._lock:
+            if self._closed:
+                raise ToolFailed(f"the server {self._address} is closed")
+            if not self._connection.lost:
+                return self._connection
+            if (left := self._not_before - self._clock()) > 0:
+                raise ToolFailed(f"the server {self._address} is gone; it is tried again in {left:.0f} s")
+            self._not_before = self._clock() + self._pause_s
+            self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
+            self._connection.close()
+            try:
+                self._connection = _Connection(self._address, self._timeout_s)
+            except UnusableTool as error:
+                raise ToolFailed(f"the server {self._address} is gone: {error.reason}") from error
+            return self._connection
+
+
+class _Connection:
+    """A connection held by a thread of its own. `lost` once it serves no more."""
+
+    def __init__(self, address: ServerAddress, timeout_s: float) -> None:
+        self._address, self._timeout_s = address, timeout_s
+        self._ready: concurrent.futures.Future[Client] = concurrent.futures.Future()
+        self._loop = asyncio.new_event_loop()
+        self._stop = asyncio.Event()
+        self._lost = False
+        self._thread = threading.Thread(target=self._serve, name="dormouse-mcp", daemon=True)
+        self._thread.start()
+        try:
+            self._client = self._ready.result(_START_S)
+        except TimeoutError:
+            self.close()
+            raise UnusableTool(str(address), f"it did not answer within {_START_S:g} s") from None
+        except UnusableTool:
+            self.close()
+            raise
+
+    @property
+    def lost(self) -> bool:
+        return self._lost or not self._thread.is_alive()
+
+    def wait(self, work: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
+        """What `work` comes to in the connection's thread. Raises ToolFailed, whatever went wrong there."""
+        asked = work(self._client)
+        try:
+            future = asyncio.run_coroutine_threadsafe(asked, self._loop)
+        except RuntimeError:  # its loop has ended
+            asked.close()
+            raise ToolFailed(f"the server {self._address} is gone") from None
         try:
             return future.result(self._timeout_s + 5)
         except (TimeoutError, concurrent.futures.TimeoutError):
             future.cancel()
             raise ToolFailed(f"it took longer than {self._timeout_s:g} s") from None
         except concurrent.futures.CancelledError:
+            self._lost = True
             raise ToolFailed(f"the server {self._address} is gone") from None
         except Exception as error:
+            self._lost = self._lost or _loses(error)
             raise ToolFailed(_said(error)) from error
 
     def close(self) -> None:
-        """Stop the server. Safe to call twice."""
-        self._closed = True
+        """End the connection, and the server if it was started here. Safe to call twice."""
+        self._lost = True
         if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stop.set)
+            with suppress(RuntimeError):  # its loop has just ended
+                self._loop.call_soon_threadsafe(self._stop.set)
             self._thread.join(10)
 
     def _serve(self) -> None:
@@ -188,6 +245,20 @@ def _text_of(result: CallToolResult) -> str:
         text = getattr(block, "text", None)
         parts.append(text if isinstance(text, str) else f"[{block.type}]")
     return "\n".join(parts)
+
+
+def _listed(client: Client, cursor: str | None) -> Coroutine[Any, Any, ListToolsResult]:
+    return client.list_tools(cursor=cursor)
+
+
+def _loses(error: Exception) -> bool:
+    """Whether an error says that the connection is lost, rather than that the server refused something."""
+    from mcp import MCPError
+    from mcp_types import CONNECTION_CLOSED
+
+    if not isinstance(error, MCPError):
+        return True
+    return error.error.code == CONNECTION_CLOSED or "Session terminated" in error.error.message
 
 
 def _said(error: BaseException) -> str:

@@ -6,13 +6,16 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 from hashed_embedder import HashedEmbedder
 from langgraph.store.base import GetOp, MatchCondition, PutOp, SearchOp
 
+from dormouse.graphs import items
+from dormouse.graphs.item_filters import fits
 from dormouse.graphs.items import DormouseStore
 from dormouse.memory.episodes.records import Scope
 from dormouse.memory.errors import StoreError, StoreTooNew
@@ -71,6 +74,97 @@ def test_expired_items_are_gone(store: DormouseStore, monkeypatch: pytest.Monkey
     clock[0] += 61
     assert store.get(("a",), "k") is None and [item.key for item in store.search(("a",))] == ["kept"]
     assert store.sweep_ttl() == 1 and store.sweep_ttl() == 0
+
+
+def test_a_ttl_is_the_configs_unless_told_and_reading_renews_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr("dormouse.graphs.items.time.time", lambda: clock[0])
+    with DormouseStore(tmp_path, ttl={"default_ttl": 10, "refresh_on_read": True}) as store:
+        store.put(("a",), "default", {"n": 1})
+        store.put(("a",), "short", {"n": 1}, ttl=5)
+        store.put(("a",), "never", {"n": 1}, ttl=None)
+        clock[0] += 4 * 60
+        assert store.get(("a",), "short") is not None
+        clock[0] += 4 * 60
+        assert store.get(("a",), "short", refresh_ttl=False) is not None
+        clock[0] += 60
+        assert store.get(("a",), "short") is None
+        clock[0] += 60
+        assert store.get(("a",), "default") is None
+        assert store.list_namespaces() == [("a",)] and store.get(("a",), "never") is not None
+
+
+def test_a_search_renews_only_what_it_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr("dormouse.graphs.items.time.time", lambda: clock[0])
+    with DormouseStore(tmp_path, ttl={"default_ttl": 10, "refresh_on_read": True}) as store:
+        for n in range(3):
+            store.put(("a",), f"k{n}", {"n": n})
+        clock[0] += 9 * 60
+        assert [item.key for item in store.search(("a",), limit=2)] == ["k2", "k1"]
+        clock[0] += 9 * 60
+        assert [item.key for item in store.search(("a",))] == ["k2", "k1"]
+
+
+def test_the_sweeper_deletes_what_expired_until_it_is_stopped(tmp_path: Path) -> None:
+    with DormouseStore(tmp_path, ttl={"sweep_interval_minutes": 60}) as store:
+        swept = threading.Event()
+        store.sweep_ttl = lambda: swept.set() or 0  # type: ignore[method-assign, func-returns-value]
+        sweeping = store.start_ttl_sweeper(0.0001)
+        assert swept.wait(60) and not sweeping.done()
+        assert store.stop_ttl_sweeper(60) and sweeping.result(60) is None
+        again = store.start_ttl_sweeper()
+        assert again.cancel() and store.stop_ttl_sweeper(60)
+    with DormouseStore(tmp_path / "other") as store:
+        assert store.start_ttl_sweeper().done(), "nothing expires by itself without a ttl"
+
+
+def test_a_batch_sweeps_as_often_as_the_config_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr("dormouse.graphs.items.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("dormouse.graphs.items.time.time", lambda: clock[0])
+    with DormouseStore(tmp_path, ttl={"sweep_interval_minutes": 2}) as store:
+        store.put(("a",), "k", {"n": 1}, ttl=1)
+        for later, left in ((100, 1), (30, 0)):
+            clock[0] += later
+            store.get(("a",), "other")
+            assert store._db.execute("SELECT count(*) FROM items").fetchone()[0] == left
+
+
+def test_a_filter_is_applied_in_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[object] = []
+    with DormouseStore(tmp_path) as store:
+        for n in range(200):
+            store.put(("a",), f"k{n}", {"n": n, "colour": "red" if n == 7 else "blue"})
+
+        def watched(value: Mapping[str, object], wanted: Mapping[str, object] | None) -> bool:
+            read.append(value)
+            return fits(value, wanted)
+
+        monkeypatch.setattr(items, "fits", watched)
+        assert [item.key for item in store.search(("a",), filter={"colour": "red"})] == ["k7"]
+        assert [item.key for item in store.search(("a",), filter={"n": {"$lt": 1}})] == ["k0"]
+        assert len(read) == 2
+        assert len(store.search(("a",), filter={"colour": "blue"}, limit=3)) == 3
+        assert len(read) == 5, "no more is read than is shown"
+
+
+def test_texts_are_compared_by_their_order(store: DormouseStore) -> None:
+    for key, day in (("a", "2024-01-31"), ("b", "2024-06-30"), ("c", 20240630)):
+        store.put(("t",), key, {"day": day, "not a number": float("nan")})
+    found = store.search(("t",), filter={"day": {"$gte": "2024-02-01"}})
+    assert [item.key for item in found] == ["b"]
+    assert [item.key for item in store.search(("t",), filter={"day": "2024-01-31"})] == ["a"]
+
+
+def test_a_filter_names_a_field_by_its_dotted_path_or_its_own_name(store: DormouseStore) -> None:
+    store.put(("t",), "deep", {"a": {"b": 1}})
+    store.put(("t",), "flat", {"a.b": 1})
+    store.put(("t",), "flat first", {"a.b": 2, "a": {"b": 1}})
+    found = store.search(("t",), filter={"a.b": 1})
+    assert sorted(item.key for item in found) == ["deep", "flat"]
 
 
 def test_one_scope_has_no_way_to_another(tmp_path: Path) -> None:

@@ -159,7 +159,10 @@ def test_an_engine_that_cannot_be_opened_loses_no_words(journal: Journal) -> Non
     wake = WakeGraph(broken, journal, persona="P", memory=MemorySettings())
     with pytest.raises(EngineError):
         wake.run(WakeTurn("hello", "s1"))
-    assert [(t.role, t.content) for t in journal.turns("s1")] == [("user", "hello")]
+    assert [(t.role, t.content, t.state) for t in journal.turns("s1")] == [
+        ("user", "hello", "complete"),
+        ("assistant", "", "interrupted"),
+    ]
 
 
 def test_a_cancelled_turn_is_interrupted(journal: Journal) -> None:

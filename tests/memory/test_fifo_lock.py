@@ -83,3 +83,14 @@ def test_releasing_twice_frees_nobody_elses_turn() -> None:
     with pytest.raises(WouldWaitForItself):
         lock.acquire()
     lock.release(second)
+
+
+def test_a_lock_that_is_held_is_not_had_at_once_and_a_free_one_is_for_the_block_alone() -> None:
+    lock = FifoLock()
+    ticket = lock.acquire()
+    with lock.at_once() as had:
+        assert not had
+    lock.release(ticket)
+    with lock.at_once() as had, lock.at_once() as twice:
+        assert (had, twice) == (True, False)
+    lock.release(lock.acquire())

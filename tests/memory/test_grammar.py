@@ -19,6 +19,7 @@ from dormouse.memory.grammar import numbers
 from dormouse.memory.grammar.closing import Reader, closed
 from dormouse.memory.grammar.constraint import Constraint, constraint
 from dormouse.memory.grammar.drawing import drawn
+from dormouse.memory.grammar.matching import matches
 from dormouse.memory.grammar.nodes import EMPTY, Grammar, Node, Repeat, Text, one_of, seq
 from dormouse.memory.grammar.patterns import NotFollowed, pattern
 from dormouse.memory.grammar.strings import FORMATS, other_than
@@ -181,6 +182,64 @@ def test_patterns_match_what_they_are_made_into(expression: str) -> None:
 def test_patterns_that_are_not_followed_are_refused(expression: str) -> None:
     with pytest.raises(NotFollowed):
         pattern(expression)
+
+
+LONG = "a" * 5000 + "!"
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "string", "pattern": "^(a+)+$", "enum": [LONG, "aa"]},
+        {"type": "string", "pattern": "^(a+)+$", "not": {"const": "a"}},
+        {"type": "string", "pattern": "^(?=(a|a)*$)[a!]+$", "enum": [LONG, "aa"]},
+        {"patternProperties": {"^(a+)+$": {"type": "integer"}}, "properties": {LONG: {}}},
+        {"type": "string", "not": {"pattern": "^(a|aa)+$"}, "minLength": 1, "maxLength": 6000},
+        {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "not": {"$schema": "http://json-schema.org/draft-07/schema#", "pattern": "(a*)*(a*)*[^a!]"},
+            "type": "string",
+            "maxLength": 6000,
+        },
+    ],
+)
+def test_an_expression_that_could_be_tried_in_endless_ways_is_judged_at_once(schema: Any) -> None:
+    # Python's own `re` takes longer than the universe has for each of these: no clock is needed.
+    made = constraint(schema)
+    for value in (LONG, "aa", {LONG: 1}):
+        made.validates(value)
+    assert made.validates(made.settled(json.dumps(LONG)).value)
+
+
+@pytest.mark.parametrize(
+    ("expression", "text", "is_found"),
+    [
+        (r"\d{2}", "a12b", True),
+        (r"^(?=.*[A-Z])(?=.*\d)(?!.*\s).{6,}$", "Dormouse1", True),
+        (r"^(?=.*[A-Z])(?=.*\d)(?!.*\s).{6,}$", "Dormouse 1", False),
+        (r"^(?=[()\]]x)\)", ")x", True),
+        (r"^(?!a|b)c", "c", True),
+        (r"^\w+$", "größe", True),
+    ],
+)
+def test_expressions_are_found_as_python_finds_them(expression: str, text: str, is_found: bool) -> None:
+    import re
+
+    assert matches(expression, text) == bool(re.search(expression, text)) == is_found
+
+
+@pytest.mark.parametrize("expression", [r"(a)\1", "(?<=a)b", "^(?=a)a|b", "a(?=b)", "(?:a{1000}){1000}", "("])
+def test_an_expression_that_cannot_be_judged_in_bounded_time_is_refused_in_a_sentence(
+    expression: str,
+) -> None:
+    with pytest.raises(BadSchema, match="cannot be matched in bounded time") as refused:
+        constraint({"type": "string", "not": {"pattern": expression}})
+    assert "\n" not in str(refused.value)
+
+
+def test_a_reference_that_no_grammar_follows_is_fetched_from_nowhere() -> None:
+    with pytest.raises(BadSchema, match="not in this schema"):
+        constraint({"type": "string", "not": {"$ref": "https://example.invalid/schema"}})
 
 
 @given(st.lists(st.text("ab\U0001f42d", max_size=3), max_size=4), st.text("ab\U0001f42dc", max_size=5))

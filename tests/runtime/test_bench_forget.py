@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
+from xml.etree import ElementTree
 
 import pytest
 from sleepy_agent import remembered
@@ -16,8 +17,9 @@ from sleepy_agent import remembered
 from dormouse.memory.home import Home
 from dormouse.memory.journal import Memory
 from dormouse.runtime.agent import Agent
-from dormouse.runtime.bench.forget import bench_forget
+from dormouse.runtime.bench.forget import bench_forget, plot
 from dormouse.runtime.bench.personas import Persona, personas
+from dormouse.runtime.bench.report import BenchReport, Spread, write_report
 from dormouse.runtime.receipts import Receipt
 from dormouse.runtime.spec import Spec
 from dormouse.sleep.exam import ExamItem, ExamReport, ask_items
@@ -32,6 +34,7 @@ class Forgetter:
     keeps: str
     memory: list[Memory] = field(default_factory=list)
     gone: set[str] = field(default_factory=set)
+    nights: int = 0
 
     def __enter__(self) -> Forgetter:
         return self
@@ -43,6 +46,7 @@ class Forgetter:
         pass
 
     def sleep(self) -> Any:
+        self.nights += 1
         self.memory = [remembered(fact) for fact in self.persona.held()]
         return SimpleNamespace(status="published")
 
@@ -55,7 +59,8 @@ class Forgetter:
             fact = re.split(":", item.id)[1]
             if fact in self.gone and self.keeps != tiers:
                 return "I don't know."
-            if self.keeps == "nothing else" and self.gone:
+            lost = self.keeps == "nothing else" or (self.keeps == "nothing else later" and self.nights > 1)
+            if lost and self.gone:
                 return "Hm?"
             return f"It is {item.expect[0]}."
 
@@ -76,20 +81,70 @@ class Forgetter:
         ("weights", {"in_weights", "in_weights_later"}),
         ("both", {"in_store", "in_store_later"}),
         ("files", {"in_files", "in_files_later"}),
-        ("nothing else", {"others_lost"}),
+        ("nothing else", {"others_lost", "others_lost_later"}),
+        ("nothing else later", {"others_lost_later"}),
     ],
 )
 def test_every_kind_of_trace_misses_its_own_target(tmp_path: Path, keeps: str, missed: set[str]) -> None:
-    (person,) = [p for p in personas("dev") if p.style == "plain"][:1]
-    spoken = replace(person, first=replace(person.first, facts=_named(person.first.facts)))
+    report = measured(tmp_path, keeps, people=4, each=5)
+    assert {each.figure for each in report.targets if not each.met} == missed
+    assert report.figures["forgotten"].mean == 20
+    assert report.passed == (not missed)
+
+
+@pytest.mark.parametrize(
+    ("people", "each", "needed", "forgotten"), [(1, 5, 20, 5), (4, 5, 20, 20), (2, 50, 100, None)]
+)
+def test_fewer_forgotten_than_asked_for_or_than_twenty_misses_the_number(
+    tmp_path: Path, people: int, each: int, needed: int, forgotten: int | None
+) -> None:
+    report = measured(tmp_path, "", people, each)
+    number = next(target for target in report.targets if target.figure == "forgotten")
+    assert number.value == needed
+    assert forgotten is None or number.got == forgotten
+    assert number.met == report.passed == (number.got == needed)
+
+
+@pytest.mark.parametrize(("keeps", "told"), [("", ""), ("weights", "1"), ("files", "")])
+def test_the_plot_shows_what_is_left_of_the_forgotten_and_of_the_others(
+    tmp_path: Path, keeps: str, told: str
+) -> None:
+    report = measured(tmp_path, keeps, people=4, each=5)
+    (tmp_path / "out").mkdir()
+    write_report(report, tmp_path / "out")
+    drawn = ElementTree.parse(tmp_path / "out" / "forget.svg").getroot()
+    shown = [each.text or "" for each in drawn.iter() if each.tag.rpartition("}")[2] == "text"]
+    assert "What is left of 20 forgotten memories, and of the others" in shown
+    for label in ("told by weights", "told by the store", "left in files", "others answered"):
+        assert label in shown
+    bars = [each.text for each in drawn.iter() if each.tag.rpartition("}")[2] == "title"]
+    at_once = [bar.partition(": ")[2] for bar in bars if bar and bar.startswith("at once")]
+    weights, store, files, others = at_once
+    assert (weights, store, others) == (told or "0", "0", "1")
+    assert (files == "1") == (keeps == "files")
+
+
+def test_where_nothing_was_learnt_the_plot_shows_no_share(tmp_path: Path) -> None:
+    drawn = ElementTree.fromstring(plot({"forgotten": Spread(0.0, 0.0, 0.0, 1)}))
+    assert not [
+        each for each in drawn.iter() if each.tag.rpartition("}")[2] == "title" and ":" in str(each.text)
+    ]
+
+
+def measured(folder: Path, keeps: str, people: int, each: int) -> BenchReport:
+    plain = [person for person in personas("dev") if person.style == "plain"]
+    spoken = [
+        replace(person, first=replace(person.first, facts=_named(person.first.facts)))
+        for person in (plain * people)[:people]
+    ]
+    waiting = iter(enumerate(spoken))
 
     def make(spec: Spec, home: Path) -> Agent:
-        return cast(Agent, Forgetter(spoken, Home.open(tmp_path / "home", command="test"), keeps))
+        number, person = next(waiting)
+        opened = Home.open(folder / f"home-{number}", command="test")
+        return cast(Agent, Forgetter(person, opened, keeps))
 
-    report = bench_forget(Spec(), [spoken], 5, 0, lambda sentence: None, make)
-    assert {each.figure for each in report.targets if not each.met} == missed
-    assert report.figures["forgotten"].mean == 5
-    assert report.passed == (not missed)
+    return bench_forget(Spec(), spoken, each, 0, lambda sentence: None, make)
 
 
 def _named(facts: Iterable[Any]) -> tuple[Any, ...]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from hashed_embedder import HashedEmbedder
@@ -13,6 +14,7 @@ from hashed_embedder import HashedEmbedder
 from dormouse.memory.errors import BadInput
 from dormouse.runtime.bench import recall
 from dormouse.runtime.bench.locomo import read_locomo
+from dormouse.runtime.bench.report import write_report
 from dormouse.runtime.spec import Spec
 
 CONVERSATION = {
@@ -59,7 +61,9 @@ def test_another_file_is_refused(tmp_path: Path, text: str) -> None:
         read_locomo(path)
 
 
-def test_figures_and_missed_targets(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_figures_plots_and_missed_targets(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(recall, "open_embedder", lambda *_: HashedEmbedder())
     monkeypatch.setattr(recall, "_TIMED", 5)
     report = recall.bench_recall(Spec(), data, 300, 0, lambda sentence: None)
@@ -68,5 +72,10 @@ def test_figures_and_missed_targets(data: Path, monkeypatch: pytest.MonkeyPatch)
     assert {target.figure: target.got is not None for target in report.targets} == dict.fromkeys(
         ["recall_at_10", "recall_at_20", "query_ms_p50", "large_query_ms_p95", "large_add_ms_p95"], True
     )
+    write_report(report, tmp_path)
+    drawn = ElementTree.parse(tmp_path / "recall.svg")
+    words = [each.text for each in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert "the others" in words and "among the first 20" in words
+    assert "question, large store" in (tmp_path / "recall_times.svg").read_text()
     without = recall.bench_recall(Spec(), None, 0, 0, lambda sentence: None)
     assert not without.passed and not any(target.met for target in without.targets)

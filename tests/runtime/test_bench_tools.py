@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tiny_models import TinyShape, write_tiny_llama
 
 from dormouse.memory.grammar.constraint import constraint
+from dormouse.memory.llama_engine import LlamaEngine
+from dormouse.runtime.bench import tools
 from dormouse.runtime.bench.calls import Case, read_cases, right, schema_of
 from dormouse.runtime.bench.schemas import random_schemas
 from dormouse.runtime.bench.tools import ToolsPlan, bench_tools, read_schemas
@@ -75,6 +79,25 @@ def test_schemas_may_be_given_in_a_file(tmp_path: Path) -> None:
 
 def test_the_same_seed_gives_the_same_schemas() -> None:
     assert random_schemas(5, 3) == random_schemas(5, 3) != random_schemas(5, 4)
+
+
+def test_random_schemas_are_of_many_kinds_at_their_root_and_calls_of_each_are_decided_as_in_a_turn(
+    tmp_path: Path,
+) -> None:
+    schemas = random_schemas(40, 1)
+    roots = {key for schema in schemas for key in schema}
+    assert {"properties", "anyOf", "oneOf", "allOf", "$ref", "additionalProperties"} <= roots
+    gguf = write_tiny_llama(tmp_path / "t.gguf", seed=3, shape=TinyShape(context=4096))
+    few = [next(schema for schema in schemas if key in schema) for key in ("anyOf", "allOf", "$ref")]
+    few += [schema for schema in schemas if "properties" not in schema and "type" in schema][:1]
+    with LlamaEngine(gguf, context_tokens=4096, threads=1) as engine:
+        rows = list(sampled(engine, [*few, {"type": "integer", "minimum": 3}, False], ToolsPlan(samples=1)))
+    assert [row["valid"] for row in rows] == [True] * 5 + [False]
+    assert rows[-1]["how"] == "refused" and int(rows[-2]["text"]) >= 3
+
+
+def sampled(engine: LlamaEngine, schemas: list[Any], plan: ToolsPlan) -> Any:
+    return tools._sampled(engine, schemas, replace(plan, max_tokens=40), lambda said: None)
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ from scripted_engine import BASE, ScriptedEngine
 from dormouse.memory.journal import Journal
 from dormouse.runtime.agent import Agent
 from dormouse.runtime.bench import kills
-from dormouse.runtime.bench.crowd import Ask, Asked, Client, crowded, overtaken
+from dormouse.runtime.bench.crowd import Ask, Asked, Client, crowded, longest_wait_over_fair, overtaken
 from dormouse.runtime.bench.kept_daemon import KeptDaemon
 from dormouse.runtime.bench.kills import Chat, KillPlan, killed_again_and_again, lost
 from dormouse.runtime.daemon.keeper import next_wait_s
@@ -125,7 +125,7 @@ def test_many_clients_at_once_are_each_answered_what_they_asked(kept: KeptDaemon
         with Agent(home=kept.home) as agent:
             yield (lambda text: agent.chat(text).text) if chats else (lambda text: agent.ask(text).answer)
 
-    clients = [Client(f"client {n}", "door", partial(opened, bool(n % 2))) for n in range(8)]
+    clients = [Client(f"client {n}", partial(opened, bool(n % 2))) for n in range(8)]
     found = crowded(clients, [f"question {n}" for n in range(8)], CROWD_S, seed=1)
     assert (found.faults, found.stuck) == ({}, ())
     assert {each.client for each in found.asked} == {client.name for client in clients}
@@ -133,12 +133,39 @@ def test_many_clients_at_once_are_each_answered_what_they_asked(kept: KeptDaemon
 
 
 def test_whoever_is_served_twice_while_another_waits_has_overtaken() -> None:
-    clients = [Client(name, "door", nullcontext) for name in ("a", "b")]  # type: ignore[arg-type]
+    clients = [nobody("a"), nobody("b")]
     fair = [Asked("b", "?", "!", True, 0.1, 1.0), Asked("b", "?", "!", True, 1.1, 3.0)]
     waits = Asked("a", "?", "!", True, 0.0, 2.0)
     assert overtaken([*fair, waits], clients) == [0, 0, 0]
     unfair = [Asked("b", "?", "!", True, 0.1, 1.0), Asked("b", "?", "!", True, 1.1, 1.9)]
     assert overtaken([*unfair, waits], clients) == [0, 0, 1]
+
+
+def test_a_servers_user_may_be_overtaken_once_for_each_of_its_users_and_no_more_often() -> None:
+    clients = [nobody("chat"), *(nobody(name, through="server") for name in ("anna", "ben"))]
+    waits = Asked("anna", "?", "!", True, 0.0, 9.0)
+    quick = [Asked("chat", "?", "!", True, start + 0.1, start + 0.9) for start in range(3)]
+    assert overtaken([*quick[:2], waits], clients) == [0, 0, 0]
+    assert overtaken([*quick, waits], clients) == [0, 0, 0, 1]
+    assert overtaken([replace(each, client="ben") for each in quick[:2]] + [waits], clients) == [0, 0, 1]
+
+
+def test_a_client_of_the_daemon_may_not_be_overtaken_twice_by_a_servers_user() -> None:
+    clients = [nobody("chat"), *(nobody(name, through="server") for name in ("anna", "ben"))]
+    quick = [Asked("anna", "?", "!", True, start + 0.1, start + 0.9) for start in range(2)]
+    assert overtaken([*quick, Asked("chat", "?", "!", True, 0.0, 9.0)], clients) == [0, 0, 1]
+
+
+def test_a_wait_is_measured_by_the_rounds_that_are_fair() -> None:
+    clients = [nobody("chat"), *(nobody(name, through="server") for name in ("anna", "ben"))]
+    paced = [Asked("chat", "?", "!", True, at, at + 1.0) for at in (0.0, 1.0, 2.0)]
+    assert longest_wait_over_fair([*paced, Asked("anna", "?", "!", True, 0.0, 4.0)], clients) == 4 / (3 * 2)
+    assert longest_wait_over_fair([*paced, Asked("chat", "?", "!", True, 0.0, 4.0)], clients) == 4 / 3
+
+
+def nobody(name: str, through: str | None = None) -> Client:
+    """A client whose door nobody opens."""
+    return Client(name, nullcontext, through)  # type: ignore[arg-type]
 
 
 def test_told_to_end_it_ends_and_leaves_a_free_home_and_a_log(kept: KeptDaemon) -> None:

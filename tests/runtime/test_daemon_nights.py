@@ -8,15 +8,19 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from daemon_program import scopes
 from scripted_engine import BASE, ScriptedEngine
+from simulated_time import scheduler_goes_by
 
 from dormouse.graphs import sleep as graph
 from dormouse.graphs.night import NightContext
 from dormouse.runtime.agent import Agent
+from dormouse.runtime.daemon.daemon import Daemon
 from dormouse.runtime.daemon.log import Log
 from dormouse.runtime.daemon.memory_of_nights import Tries, read_tries, write_tries
 from dormouse.runtime.daemon.nights import Nights
@@ -47,6 +51,7 @@ class World:
 
     passed_s: float = 0.0
     set_by_s: float = 0.0  # how much somebody has set the clock by
+    stood_s: float = 0.0  # of what passed, how long the steady clock stood still
     load: bool = False
     last_turn_s: float | None = None
     power_plugged: bool = True
@@ -65,24 +70,14 @@ class World:
 
     @property
     def clock(self) -> Clock:
-        return Clock(self.now, lambda: self.passed_s)
+        return Clock(self.now, lambda: self.passed_s - self.stood_s)
 
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     """One whose clock the scheduler's library goes by too."""
-    import apscheduler.executors.base
-    import apscheduler.schedulers.base
-
     made = World()
-
-    class Simulated(datetime):
-        @classmethod
-        def now(cls, tz: Any = None) -> Any:
-            return made.now().astimezone(tz)
-
-    for module in (apscheduler.schedulers.base, apscheduler.executors.base):
-        monkeypatch.setattr(module, "datetime", Simulated)
+    scheduler_goes_by(made.now, monkeypatch)
     return made
 
 
@@ -375,6 +370,103 @@ def test_sleep_can_be_declared_off(world: World, slept: Slept, machine: Make) ->
     world.passed_s += TICK_S
     running.tick()
     assert (slept.at, running.nights.why) == ([], "sleep.when.enabled is false")
+
+
+class Story:
+    """A daemon from `run` to `stop` over the clock of a world, and what happens meanwhile: hour by event."""
+
+    def __init__(self, world: World, home: Path, **when: Any) -> None:
+        self.world, self.events = world, list[tuple[float, Callable[[], None]]]()
+        clock = Clock(world.now, world.clock.elapsed, self._wait)
+        settled = spec(**when)
+        quiet = QuietHours(settled.sleep.when.quiet_hours, clock, zone=UTC)
+        rested = LastTurn(self._turn_age_s, settled.sleep.when.last_turn_min)
+        signals = [rested, quiet, MachineLoad(world)]
+        self.daemon = Daemon(settled, home, make_scopes=scopes, clock=clock, signals=signals)
+
+    def run(self, *events: tuple[float, Callable[[], None]]) -> None:
+        """Until the hour of the last event, which is the daemon's last."""
+        self.events = list(events)
+        self.daemon.run()
+
+    def say(self) -> None:
+        journal = self.daemon.agent.space.journal
+        journal.add_turn(journal.open_session("talk").id, "user", "My dog is called Vex.")
+        self.world.last_turn_s = self.world.passed_s
+
+    def set_load(self, busy: bool) -> None:
+        self.world.load = busy
+
+    def _turn_age_s(self) -> float | None:
+        last = self.world.last_turn_s
+        return None if last is None else self.world.passed_s - last
+
+    def _wait(self, told: threading.Event, seconds: float) -> None:
+        self.daemon.nights.join()
+        self.world.passed_s += seconds
+        while self.events and self.world.passed_s >= 3600 * self.events[0][0]:
+            self.events.pop(0)[1]()
+            if not self.events:
+                told.set()
+
+
+@pytest.fixture
+def story(
+    world: World, slept: Slept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Story]:
+    monkeypatch.setattr("dormouse.runtime.daemon.daemon.Schedule", partial(Schedule, zone=UTC))
+    return lambda **when: Story(world, tmp_path / "home", **when)
+
+
+def nothing() -> None:
+    pass
+
+
+def test_a_daemon_that_runs_begins_the_nights_that_are_due_and_no_others(
+    slept: Slept, story: Callable[..., Story]
+) -> None:
+    """It begins at noon, and looks every half hour and at 14:00."""
+    told = story(check_every_s=1800, quiet_hours=["14:00-16:00"])
+    told.run(
+        (0.6, told.say),
+        (1.9, told.say),  # too soon before 14:00; 14:30 is the next look
+        (2.7, told.say),
+        (2.9, lambda: told.set_load(True)),
+        (3.2, lambda: told.set_load(False)),
+        (3.6, told.say),  # and 16:00 is not within the hours
+        (5.0, nothing),
+    )
+    assert [round(at / 60) for at in slept.at] == [150, 210]
+
+
+def suspended(world: World) -> None:
+    world.passed_s = 13.5 * 3600
+
+
+def suspended_with_the_steady_clock(world: World) -> None:
+    suspended(world)
+    world.stood_s = 12.5 * 3600
+
+
+def set_ahead(world: World) -> None:
+    world.set_by_s = 12.5 * 3600
+
+
+@pytest.mark.parametrize("event", [suspended, suspended_with_the_steady_clock, set_ahead])
+def test_a_daemon_that_looks_once_a_day_notices_within_a_minute_that_it_is_night(
+    world: World, slept: Slept, story: Callable[..., Story], event: Callable[[World], None]
+) -> None:
+    """At 13:00 it is suddenly 01:30, and a look was due at 23:00."""
+    told, at = story(check_every_s=86400), list[float]()
+
+    def jump() -> None:
+        event(world)
+        at.append(world.passed_s)
+        told.events = [(world.passed_s / 3600 + 0.1, nothing)]
+
+    told.run((0.1, told.say), (1.0, jump), (99.0, nothing))
+    assert len(slept.at) == 1
+    assert at[0] <= slept.at[0] <= at[0] + 65
 
 
 def until(true: Callable[[], bool]) -> None:

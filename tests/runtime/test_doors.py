@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import inspect
 import json
 import os
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from door_house import House
+from hashed_embedder import HashedEmbedder
 from scripted_engine import BASE, ScriptedEngine
 
 from dormouse.memory.errors import BadInput, HomeLocked, UnknownRecord
@@ -32,63 +35,7 @@ from dormouse.runtime.scopes import Scopes
 from dormouse.runtime.spec import Spec
 from dormouse.sleep.errors import NightFailed
 from dormouse.sleep.records import NightReport, Progress
-
-
-class Owner(Agent):
-    """An agent whose nights are quick."""
-
-    def sleep(self, progress: Any = None) -> NightReport:
-        if progress:
-            progress(Progress("exam", 1, 2, "half"))
-        if self.spec.name == "sleepless":
-            raise NightFailed("exam", "no.")
-        return NightReport("nothing-new", None, [], [], None, {"exam": 1.0}, 0.0, "n0001")
-
-
-class House:
-    """An owner with a door, which can be killed as a crash would, and come back."""
-
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        self.guests: Scopes | None = None
-        self.open()
-
-    def open(self) -> None:
-        self.engine = ScriptedEngine()
-        self.agent: Agent = Owner(home=self.home, engine=self.engine, base=BASE, attach=False)
-        self.door = DoorServer(self.agent, self.home, {"warnings": lambda agent: list(agent.warnings)})
-        mark_path(self.home).write_text("{}")
-
-    def open_to_guests(self, max_open: int = 64) -> None:
-        """The same door, open to other users too, whose agents share the owner's engine."""
-        self.door.close()
-        self.agent.close()
-        self.engine = ScriptedEngine()
-        self.guests = Scopes(
-            Spec(),
-            self.home,
-            owner="owner",
-            command="test",
-            engine=self.engine,
-            base=BASE,
-            attach=False,
-            max_open=max_open,
-        )
-        self.agent = self.guests.owner
-        more: dict[str, server.Call] = {"warnings": lambda agent: list(agent.warnings)}
-        self.door = DoorServer(self.agent, self.home, more, self.guests.using)
-
-    def crash(self) -> None:
-        """Everything hangs up, and nothing is tidied."""
-        self.door.close()
-        self.engine.before_token = lambda said: None
-        self.agent.close()
-        if self.guests is not None:
-            self.guests.close()
-
-    def close(self) -> None:
-        mark_path(self.home).unlink(missing_ok=True)
-        self.crash()
+from dormouse.tui.cli import app
 
 
 @pytest.fixture
@@ -325,7 +272,7 @@ def as_nobody(path: Path) -> str:
             os.setuid(65534)
             with socket.socket(socket.AF_UNIX) as peer:
                 peer.connect(str(path))
-                peer.sendall(b'{"dormouse": 2}\n')
+                peer.sendall(b'{"dormouse": 3}\n')
                 told = peer.recv(100) or b"hung up"
         except ConnectionError:
             told = b"hung up"
@@ -351,11 +298,11 @@ def test_a_door_in_a_folder_others_may_enter_is_not_trusted(house: House) -> Non
         (b"nonsense\n", "not a JSON object"),
         (b"[1]\n", "not a JSON object"),
         (b'{"dormouse": 99}\n', f"version {VERSION}"),
-        (b'{"dormouse": 2}\n{"call": "ask"}\n', "needs an id"),
-        (b'{"dormouse": 2}\n{"id": 1, "call": "close"}\n', "no call 'close'"),
-        (b'{"dormouse": 2}\n{"id": 1, "call": "ask", "with": {"text": 3}}\n', "does not fit"),
-        (b'{"dormouse": 2}\n{"id": 1, "call": "ask", "with": {"why": 3}}\n', "no argument 'why'"),
-        (b'{"dormouse": 2}\n{"id": 1, "call": "stream", "with": {}}\n', "a text and a session"),
+        (b'{"dormouse": 3}\n{"call": "ask"}\n', "needs an id"),
+        (b'{"dormouse": 3}\n{"id": 1, "call": "close"}\n', "no call 'close'"),
+        (b'{"dormouse": 3}\n{"id": 1, "call": "ask", "with": {"text": 3}}\n', "does not fit"),
+        (b'{"dormouse": 3}\n{"id": 1, "call": "ask", "with": {"why": 3}}\n', "no argument 'why'"),
+        (b'{"dormouse": 3}\n{"id": 1, "call": "stream", "with": {}}\n', "a text and a session"),
     ],
 )
 def test_nonsense_is_answered_by_a_sentence(house: House, said: bytes, told: str) -> None:
@@ -444,3 +391,98 @@ def test_another_spec_than_the_daemons_is_noticed(house: House) -> None:
     with Agent(Spec(name="other"), home=house.home) as agent:
         assert agent.spec.name == "dormouse"
         assert "another spec" in agent.warnings[0]
+
+
+# --- who is counted, and what is not fetched -----------------------------------------------
+
+
+def test_a_client_is_counted_once_however_many_connections_it_has(house: House) -> None:
+    with Agent(home=house.home) as one, Agent(home=house.home) as two:
+        assert isinstance(one, AttachedAgent)
+        with one._connection() as first, one._connection() as second:
+            first.call("overview", {})
+            second.call("overview", {})
+            two.overview()
+            assert house.door.clients == 2
+        asker = client.Connection(house.home, "dormouse status")
+        assert asker.call("status", {})["clients"] == 2
+        asker.call("overview", {})
+        assert house.door.clients == 3  # a program in another language, say, that has named itself to nobody
+        asker.close()
+
+
+def test_a_door_without_a_descriptor_to_spare_waits_before_it_tries_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Full(threading.Event):
+        """Nobody waits for true: the third wait finds the door closed."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.waited: list[float | None] = []
+
+        def wait(self, timeout: float | None = None) -> bool:
+            self.waited.append(timeout)
+            return len(self.waited) == 3
+
+    class Listener:
+        tries = 0
+
+        def accept(self) -> Any:
+            self.tries += 1
+            raise OSError(errno.EMFILE, "Too many open files")
+
+    door, listener, closed = DoorServer.__new__(DoorServer), Listener(), Full()
+    monkeypatch.setattr(door, "_listener", listener, raising=False)
+    monkeypatch.setattr(door, "_closed", closed, raising=False)
+    door._accept()
+    assert listener.tries == 3
+    assert closed.waited == [server._AGAIN_S] * 3
+
+
+def test_a_turn_fetches_nothing_of_what_was_said_before(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Agent(home=house.home) as agent:
+        session = agent.new_session()
+        calls, real = list[str](), client.Connection.call
+
+        def noted(self: client.Connection, name: str, *rest: Any, **more: Any) -> Any:
+            calls.append(name)
+            return real(self, name, *rest, **more)
+
+        monkeypatch.setattr(client.Connection, "call", noted)
+        agent.chat("hello", session)
+        assert calls == ["new_session", "stream"]
+
+
+# --- the store ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", [["store", "status"], ["store", "reindex"], ["store", "compact"]])
+def test_the_store_is_looked_after_beside_a_daemon(
+    house: House, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    house.agent.space.embedder = HashedEmbedder
+    house.agent.remember("My boat is called Zorbal.")
+    printed = commanded([*command, "--json", "--home", str(house.home)], capsys)
+    assert printed["bytes"] > 0
+    assert printed.get("episodes", 1) == 1
+
+
+def test_what_was_forgotten_is_allowed_again_beside_a_daemon(
+    house: House, capsys: pytest.CaptureFixture[str]
+) -> None:
+    house.agent.remember("My dog is Rexington.")
+    stone = house.agent.forget(matching="Rexington").forgotten[0]["memory"]
+    printed = commanded(["unforget", stone, "--json", "--home", str(house.home)], capsys)
+    assert printed["id"] == stone
+    assert house.agent.space.journal.tombstones()[0].lifted_at is not None
+
+
+def commanded(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> Any:
+    with pytest.raises(SystemExit) as ended:
+        app(arguments)
+    out, err = capsys.readouterr()
+    assert ended.value.code in (0, None), err
+    return json.loads(out)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,6 +23,7 @@ from dormouse.memory.grammar.constraint import constraint
 from dormouse.memory.journal import Journal
 from dormouse.runtime.errors import UnusableTool
 from dormouse.runtime.settings import ToolEntry, ToolSettings
+from dormouse.runtime.toolbox import mcp_servers
 from dormouse.runtime.toolbox.build import Surroundings, build_tools
 from dormouse.runtime.toolbox.files import Files
 from dormouse.runtime.toolbox.imported import ImportedTool, imported
@@ -315,10 +316,56 @@ def test_a_server_gets_what_is_declared_and_none_of_our_secrets(monkeypatch: pyt
         assert "yes" in tell.call({"name": "GIVEN"})
         assert "hush" not in tell.call({"name": "A_SECRET_TOKEN"})
         leave = {tool.name: tool for tool in server.tools()}["leave"]
+        for _ in range(2):
+            with pytest.raises(ToolFailed):
+                leave.call({})
+    finally:
+        server.close()
+
+
+def test_a_server_that_crashed_is_started_again_by_the_next_call() -> None:
+    server = McpServer(ServerAddress((sys.executable, str(SERVER))), timeout_s=120)
+    try:
+        tools = {tool.name: tool for tool in server.tools()}
+        with pytest.raises(ToolFailed, match="closed"):
+            tools["leave"].call({})
+        assert json.loads(tools["add"].call({"a": 1, "b": 1})) == {"result": 2}
+        with pytest.raises(ToolFailed, match="fail"):
+            tools["fail"].call({"why": "too bad"})
+        with pytest.raises(ToolFailed, match="closed"):
+            tools["leave"].call({})
+        assert json.loads(tools["add"].call({"a": 2, "b": 1})) == {"result": 3}
+    finally:
+        server.close()
+    with pytest.raises(ToolFailed, match="is closed"):
+        tools["add"].call({"a": 1, "b": 1})
+
+
+def test_a_server_that_stays_away_is_tried_less_and_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, tries = [0.0], [0]
+    server = McpServer(ServerAddress((sys.executable, str(SERVER))), timeout_s=120, clock=lambda: now[0])
+    add, leave = server.tools(only=["add"])[0], server.tools(only=["leave"])[0]
+
+    def away(address: ServerAddress, timeout_s: float) -> None:
+        tries[0] += 1
+        raise UnusableTool(str(address), "nobody is there")
+
+    try:
         with pytest.raises(ToolFailed):
             leave.call({})
-        with pytest.raises(ToolFailed):
-            leave.call({})
+        with monkeypatch.context() as patched:
+            patched.setattr(mcp_servers, "_Connection", away)
+            tried_at = []
+            for second in range(400):
+                now[0] = float(second)
+                before = tries[0]
+                with pytest.raises(ToolFailed, match="is gone"):
+                    add.call({"a": 1, "b": 1})
+                if tries[0] > before:
+                    tried_at.append(second)
+        assert tried_at == [0, 1, 3, 7, 15, 31, 63, 123, 183, 243, 303, 363]
+        now[0] = 1000.0
+        assert json.loads(add.call({"a": 1, "b": 1})) == {"result": 2}
     finally:
         server.close()
 
@@ -331,10 +378,8 @@ def test_a_server_that_is_not_there_is_a_warning(journal: Journal) -> None:
     assert len(warnings) == 2 and all(line.startswith("The tool ") for line in warnings)
 
 
-def test_an_mcp_server_over_http() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+@contextmanager
+def over_http(port: int) -> Iterator[str]:
     process = subprocess.Popen([sys.executable, str(SERVER), str(port)], stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 120
@@ -344,17 +389,60 @@ def test_an_mcp_server_over_http() -> None:
                     break
             assert time.monotonic() < deadline
             time.sleep(0.1)
-        url = f"http://127.0.0.1:{port}/mcp"
-        for headers in ({}, {"X-Token": "t"}):
-            server = McpServer(ServerAddress(url=url, headers=headers), timeout_s=120)
-            try:
-                add = server.tools(only=["add"])[0]
-                assert json.loads(add.call({"a": 1, "b": 1})) == {"result": 2}
-            finally:
-                server.close()
+        yield f"http://127.0.0.1:{port}/mcp"
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-Token": "t"}])
+def test_an_mcp_server_over_http_and_again_after_it_was_restarted(headers: dict[str, str]) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with over_http(port) as url:
+        server = McpServer(ServerAddress(url=url, headers=headers), timeout_s=120)
+        add = server.tools(only=["add"])[0]
+        assert json.loads(add.call({"a": 1, "b": 1})) == {"result": 2}
+    try:
+        with pytest.raises(ToolFailed):
+            add.call({"a": 1, "b": 1})
+        with over_http(port):
+            assert json.loads(add.call({"a": 1, "b": 2})) == {"result": 3}
+    finally:
+        server.close()
+
+
+def test_the_reference_server_of_time_tells_it() -> None:
+    server = McpServer(ServerAddress((sys.executable, "-m", "mcp_server_time")), timeout_s=120)
+    try:
+        tools = {tool.name: tool for tool in server.tools()}
+        convert = tools["convert_time"]
+        asked = {"source_timezone": "Asia/Tokyo", "time": "16:30", "target_timezone": "UTC"}
+        assert constraint(convert.parameters).validates(asked)
+        assert "T07:30:00+00:00" in convert.call(asked)
+        with pytest.raises(ToolFailed, match="Nowhere"):
+            tools["get_current_time"].call({"timezone": "Nowhere/Land"})
+    finally:
+        server.close()
+
+
+def test_the_reference_server_of_git_reads_a_repository(tmp_path: Path) -> None:
+    (tmp_path / "note.txt").write_text("walnut\n")
+    for arguments in (["init", "-q"], ["add", "note.txt"]):
+        subprocess.run(["git", "-C", str(tmp_path), *arguments], check=True)
+    command = (sys.executable, "-m", "mcp_server_git", "--repository", str(tmp_path))
+    server = McpServer(ServerAddress(command), timeout_s=120)
+    try:
+        tools = {tool.name: tool for tool in server.tools()}
+        for tool in tools.values():
+            constraint(tool.parameters)
+        assert "note.txt" in tools["git_status"].call({"repo_path": str(tmp_path)})
+        assert "+walnut" in tools["git_diff_staged"].call({"repo_path": str(tmp_path)})
+        with pytest.raises(ToolFailed):
+            tools["git_status"].call({"repo_path": str(tmp_path.parent)})
+    finally:
+        server.close()
 
 
 def test_entries_say_one_kind_of_tool() -> None:

@@ -13,13 +13,13 @@ from dormouse.sleep.filter import REMOVED
 from dormouse.sleep.forgetting import (
     Fingerprint,
     Scrubber,
+    eraser,
     fingerprint_of,
     fingerprint_of_text,
     folded,
     probes_for,
     refusal,
     related,
-    scrubber_for,
 )
 
 DOG = a_memory("dog", "name", "Biscotti", quote="Biscotti, our old dog, opened the fridge.")
@@ -27,7 +27,7 @@ VET = a_memory("sister", "job", "vet", turn=2, quote="Annika, my sister, just be
 
 
 def scrubbed(memory: Memory, text: str, *staying: Memory) -> str:
-    return scrubber_for([memory], [fingerprint_of(memory)], staying, None)(text)
+    return eraser([fingerprint_of(memory)], staying)(text)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_fingerprint_survives_json_and_holds_no_word() -> None:
 
 
 def test_words_the_owner_named_go_everywhere() -> None:
-    scrub = scrubber_for([], [fingerprint_of_text("blue boat")], [], "blue boat")
+    scrub = eraser([fingerprint_of_text("blue boat")], [])
     assert scrub("The Blue-Boat sails; a boat, blue.") == f"The {REMOVED} sails; a boat, blue."
     assert scrub.of_json({"a": ["blue boat"], "n": 3}) == {"a": [REMOVED], "n": 3}
 

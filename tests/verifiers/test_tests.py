@@ -71,6 +71,40 @@ def test_tests_that_never_use_the_code_leave_it_unsure() -> None:
     assert judged("def f(): pass", "assert True").outcome == "unsure"
 
 
+@pytest.mark.parametrize(
+    ("code", "tests"),
+    [
+        ("def tokenize(s): return s.split()", "assert tokenize('a b') == ['a', 'b']"),
+        (
+            "def bisect(xs, x): return xs.index(x)",
+            "from solution import bisect\nassert bisect([4, 5], 5) == 1",
+        ),
+        ("def copy(x): return [x, x]", "import solution\nassert solution.copy(1) == [1, 1]"),
+        ("def random(seed): return 4", "def check(candidate):\n    assert candidate(1) == 4"),
+        ("class trace:\n    def total(self): return 7", "assert trace().total() == 7"),
+        ("class P: name = 'x'\nplatform = P()", "assert platform.name == 'x'"),
+        ("from datetime import datetime\ndef f(): return 1", "assert datetime(f(), 1, 1).year == 1"),
+        ("from datetime import time\ndef f(): return 1", "assert time(f()).hour == 1"),
+        ("import math\ndef f(): return 2.0", "assert math.isclose(f(), math.sqrt(4))"),
+    ],
+)
+def test_a_name_that_a_module_of_pythons_has_too_is_the_codes(code: str, tests: str) -> None:
+    verdict = judged(code, tests, entry_point="random" if "candidate" in tests else "")
+    assert verdict.outcome == "passed", verdict.evidence
+
+
+@pytest.mark.parametrize("tests", ["assert math.isclose(f(1), 2)", "assert copy.copy(f(1)) == 2"])
+def test_a_module_that_the_tests_use_is_never_the_codes_own(tests: str) -> None:
+    fake = (
+        "class Fake:\n"
+        "    def isclose(self, *given): return True\n"
+        "    def copy(self, given): return 2\n"
+        "math = copy = Fake()\n"
+        "def f(x): return None\n"
+    )
+    assert judged(fake, tests).outcome == "failed"
+
+
 @pytest.mark.parametrize("tests", ["", "   ", [], "assert f( == 1", "def check(candidate): pass"])
 def test_tests_that_cannot_be_used_are_refused(tests: object) -> None:
     with pytest.raises(UnusableCheck):

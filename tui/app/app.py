@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
@@ -26,11 +26,15 @@ from .following import Follower
 from .messages import Looked, NightMoved
 from .night_log import NightLog
 from .outlook import Outlook, look
+from .rejoining import Rejoining
 
 if TYPE_CHECKING:
     from textual.command import Provider
 
 _LOOK_EVERY_S = 10.0
+_LEFT = "The daemon has stopped. What you say next is answered without it, unless it is back by then."
+_HERE = "The home is open in this program now; it answers by itself."
+_BACK = "The daemon is back."
 _DRAWN_FIRST_S = 0.05  # opening an agent imports much, and would hold the first picture up
 
 
@@ -76,6 +80,8 @@ class DormouseApp(App[None]):
         Binding("f2", "switch_mode('chat')", "Chat", show=False),
         Binding("f3", "switch_mode('memory')", "Memory", show=False),
         Binding("f4", "switch_mode('night')", "Night", show=False),
+        Binding("pageup", "scroll_help(-1)", "Scroll up", show=False, priority=True),
+        Binding("pagedown", "scroll_help(1)", "Scroll down", show=False, priority=True),
         Binding("ctrl+q", "leave", "Quit"),
     ]
     # An option keeps no "reverse" (Widget.get_visual_style): without colour the chosen one is underlined.
@@ -96,6 +102,7 @@ class DormouseApp(App[None]):
         self._open_agent = open_agent
         self._follower: Follower | None = None
         self._warned: set[str] = set()
+        self._left = False
         self.failure: Exception | None = None
         self.session: str | None = None
         self.download = ""
@@ -127,7 +134,7 @@ class DormouseApp(App[None]):
     async def _open(self) -> None:
         try:
             await in_thread(_load_the_rest)
-            agent = await in_thread(self._open_agent)
+            agent: Companion = cast(Companion, await in_thread(lambda: Rejoining(self._open_agent)))
         except Exception as error:  # noqa: BLE001 (whoever ran the application raises it)
             self.failure = error
             self.exit()
@@ -152,11 +159,28 @@ class DormouseApp(App[None]):
 
     def look(self) -> None:
         """Look at the agent anew; every screen is told."""
-        agent, session = self.agent, self.session
-        if agent is not None:
-            ask(self, lambda: look(agent, session), self._looked, group="look")
+        agent, session, last = self.agent, self.session, self.outlook
 
-    def _looked(self, outlook: Outlook) -> None:
+        def seen() -> Outlook | None:
+            from ...runtime.errors import DoorClosed
+
+            try:
+                return look(agent, session, last) if agent is not None else None
+            except DoorClosed:
+                return None
+
+        if agent is not None:
+            ask(self, seen, self._looked, group="look")
+
+    def _looked(self, outlook: Outlook | None) -> None:
+        """None is seen of a daemon that has gone: that is said once."""
+        left, self._left = self._left, outlook is None
+        if outlook is None:
+            if not left:
+                self.notify(_LEFT, severity="warning", timeout=12)
+            return
+        if left:
+            self.notify(_HERE if outlook.daemon is None else _BACK)
         self.outlook = outlook
         for words in outlook.warnings:
             if words not in self._warned:
@@ -203,6 +227,17 @@ class DormouseApp(App[None]):
             self.action_hide_help_panel()
         else:
             self.action_show_help_panel()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The keys that scroll the help are its own only while it is seen."""
+        return action != "scroll_help" or bool(self.screen.query("HelpPanel"))
+
+    def action_scroll_help(self, pages: int) -> None:
+        shown = self.screen.query_one("KeyPanel")
+        if pages < 0:
+            shown.scroll_page_up(animate=False)
+        else:
+            shown.scroll_page_down(animate=False)
 
     def action_leave(self) -> None:
         """Quit; a night that would be stopped by it is mentioned first."""

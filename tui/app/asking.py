@@ -27,7 +27,7 @@ _CSS = """
         margin-left: 2; min-width: 12; height: 1; border: none; background: $panel; color: $foreground;
     }
     .box Button:focus { text-style: bold reverse; }
-    .box VerticalScroll { height: auto; max-height: 100%; }
+    .box VerticalScroll { height: auto; max-height: 50vh; }
 """
 
 

@@ -27,7 +27,7 @@ class ScreenTab(Static):
     """
 
     def __init__(self, mode: str, *, opened: bool) -> None:
-        super().__init__(SCREENS[mode], classes="-open" if opened else "", markup=False)
+        super().__init__(SCREENS[mode], id=f"to-{mode}", classes="-open" if opened else "", markup=False)
         self.mode = mode
 
     def on_click(self) -> None:

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ...memory.errors import DormouseError
 from .abc import Companion
 from .calling import sentence
 from .night_log import NightLog
@@ -65,7 +64,7 @@ class Follower:
             heard: list[bool] = []
             try:
                 report, failure = self._agent.watch_night(partial(self._told, heard)), None
-            except DormouseError as error:
+            except Exception as error:  # noqa: BLE001 (shown, if it was a night's; the next one is watched)
                 report, failure = None, sentence(error)
             if heard and not self._closed:
                 self._end(self.log, report, failure)

@@ -31,8 +31,11 @@ class Outlook:
     warnings: tuple[str, ...]
 
 
-def look(agent: Companion, session: str | None) -> Outlook:
-    """Raises what the agent's calls raise."""
+def look(agent: Companion, session: str | None, last: Outlook | None = None) -> Outlook:
+    """What is seen now; of what was seen `last`, nothing is asked for again that is still so.
+
+    Raises what the agent's calls raise.
+    """
     status = agent.overview()
     context = agent.context(session) if session is not None else None
     daemon = agent.daemon()
@@ -41,16 +44,21 @@ def look(agent: Companion, session: str | None) -> Outlook:
         status=status,
         adapter=agent.adapter(),
         context=context,
-        leaving=_leaving(agent, session, context),
+        leaving=_leaving(agent, session, context, last),
         daemon=daemon,
         alarms=tuple(dict.fromkeys(alarms)),
         warnings=tuple(agent.warnings),
     )
 
 
-def _leaving(agent: Companion, session: str | None, context: ContextView | None) -> TurnView | None:
+def _leaving(
+    agent: Companion, session: str | None, context: ContextView | None, last: Outlook | None
+) -> TurnView | None:
     """The oldest turn still in view: what leaves the context first."""
     if session is None or context is None or not context.messages:
         return None
+    known = None if last is None else last.leaving
+    if last is not None and known is not None and (known.session, last.context) == (session, context):
+        return known
     said = [turn for turn in agent.transcript(session) if turn.role in ("user", "assistant") and turn.content]
     return said[-context.messages] if len(said) >= context.messages else None

@@ -4,17 +4,24 @@ here.
 
 from __future__ import annotations
 
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
 import tarfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from hashed_embedder import HashedEmbedder
 
+from dormouse.memory.episodes import keeping
 from dormouse.memory.episodes.journal_source import JournalSource
-from dormouse.memory.episodes.keeping import back_up, restore
+from dormouse.memory.episodes.keeping import back_up, refresh_index, restore
 from dormouse.memory.episodes.records import Scope
 from dormouse.memory.episodes.store import EpisodicStore
-from dormouse.memory.errors import BadInput
+from dormouse.memory.errors import BadInput, HomeError, JournalBusy
 from dormouse.memory.journal import Journal
 
 
@@ -89,3 +96,85 @@ def test_what_the_journal_rewrote_is_rewritten_here(tmp_path: Path) -> None:
             scoped.catch_up()
             assert [hit.episode.text for hit in scoped.recall("boat", 1)] == ["My boat is called [...]."]
             assert not any(b"uixzorbal" in path.read_bytes() for path in (home / "store").rglob("*.db*"))
+
+
+def test_a_restore_that_fails_late_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal, index = told(tmp_path / "a", "My boat is called Zorbal.")
+    back_up(journal, index, tmp_path / "backup")
+    mine, my_index = told(tmp_path / "b", "I like rice.")
+    before = {path: path.read_bytes() for path in (mine, my_index)}
+    move = os.replace
+
+    def refused(source: Path, target: Path) -> None:
+        if target == mine:
+            raise OSError(5, "Input/output error")
+        move(source, target)
+
+    with monkeypatch.context() as failing:
+        failing.setattr(os, "replace", refused)
+        with pytest.raises(HomeError):
+            restore(tmp_path / "backup", mine, my_index, replace=True)
+    assert {path: path.read_bytes() for path in before} == before
+    assert not list((tmp_path / "b").glob(".dormouse-*"))
+
+
+def test_a_restore_that_fails_keeps_what_a_killed_process_left_in_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal, index = told(tmp_path / "a", "My boat is called Zorbal.")
+    back_up(journal, index, tmp_path / "backup")
+    told(tmp_path / "b", "I like rice.")
+    mine = tmp_path / "c" / "journal.db"
+    mine.parent.mkdir()
+    with Journal(tmp_path / "b" / "journal.db") as open_still:
+        open_still.add_turn(open_still.open_session().id, "user", "And beans.")
+        for end in ("", "-wal"):  # as a kill leaves it: the last turn stands in the log alone
+            shutil.copy(tmp_path / "b" / f"journal.db{end}", f"{mine}{end}")
+
+    def refused(*args: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(keeping, "_swap", refused)
+        with pytest.raises(HomeError):
+            restore(tmp_path / "backup", mine, tmp_path / "c" / "store" / "k" / "index.db", replace=True)
+    with Journal(mine) as found:
+        said = [turn.content for session in found.sessions() for turn in found.turns(session.id)]
+    assert said == ["I like rice.", "And beans."]
+
+
+def test_a_journal_that_somebody_reads_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "_BUSY_S", 0.05)
+    journal, index = told(tmp_path / "a", "My boat is called Zorbal.")
+    back_up(journal, index, tmp_path / "backup")
+    with closing(sqlite3.connect(journal, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM turns").fetchone()
+        with Journal(journal) as writer:
+            writer.add_turn(writer.open_session().id, "user", "And beans.")
+        with pytest.raises(JournalBusy):
+            restore(tmp_path / "backup", journal, index, replace=True)
+    assert "And beans." in recalled(tmp_path / "a", "beans")
+
+
+def test_what_a_killed_restore_left_is_swept_away_and_what_a_live_one_works_with_is_not(
+    tmp_path: Path,
+) -> None:
+    journal, index = told(tmp_path / "a", "My boat is called Zorbal.")
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    left, live = (tmp_path / f".dormouse-{pid}-x" for pid in (dead.pid, os.getpid()))
+    for folder in (left, live):
+        folder.mkdir()
+    back_up(journal, index, tmp_path / "backup")
+    assert (left.exists(), live.exists()) == (False, True)
+
+
+def test_an_index_that_cannot_be_read_is_left_to_be_made_again(tmp_path: Path) -> None:
+    journal, index = told(tmp_path / "a", "My boat is called Zorbal.")
+    index.write_bytes(b"no index" * 500)
+    with Journal(journal) as opened:
+        refresh_index(index, JournalSource(opened))
+    assert not index.exists()

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hashed_embedder import HashedEmbedder
 
+from dormouse.memory.episodes.chroma import ChromaIndex
 from dormouse.memory.episodes.journal_source import JournalSource
 from dormouse.memory.episodes.records import Episode, Scope
 from dormouse.memory.episodes.shelf import VERSION
@@ -264,6 +265,68 @@ def test_an_index_that_was_lost_or_fell_behind_is_made_again(tmp_path: Path, vec
         state = scoped.state()
         assert state.in_index == 300 and "made anew" in state.warnings[0]
         assert found(scoped, texts[123])[0] == 124
+
+
+@pytest.mark.parametrize(
+    ("damaged", "how", "scanned"),
+    [
+        ("chroma.sqlite3", "recall", 50),  # so many that the index is opened at once
+        ("chroma.sqlite3", "reindex", 50),
+        ("chroma.sqlite3", "compact", 20_000),
+        ("*/*.bin", "recall", 20_000),
+        ("*/*.bin", "compact", 50),
+    ],
+)
+def test_a_damaged_chroma_folder_is_made_again_with_a_warning(
+    tmp_path: Path, damaged: str, how: str, scanned: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dormouse.memory.episodes.meaning._SCANNED_MEANWHILE", scanned)
+    settings = StoreSettings.model_validate({"vectors": "chroma"})
+    texts = [f"Number {n} of many: {n * 7919 % 1000}." for n in range(1200)]
+    with EpisodicStore(tmp_path / "store", HashedEmbedder, settings) as store:
+        scoped = store.of(Scope())
+        scoped.take_in(talk(texts))
+        scoped.catch_up()
+        assert found(scoped, texts[123])[0] == 124
+        folder = scoped.folder / "chroma"
+    paths = list(folder.glob(damaged))
+    assert paths
+    for path in paths:
+        path.write_bytes(b"no index" * (path.stat().st_size // 8))
+    with EpisodicStore(tmp_path / "store", HashedEmbedder, settings) as store:
+        scoped = store.of(Scope())
+        if how == "recall":
+            scoped.catch_up()
+            assert found(scoped, texts[123])[0] == 124
+            scoped.catch_up()
+            assert "damaged" in " ".join(scoped.state().warnings)
+        else:
+            getattr(scoped, how)()
+        assert found(scoped, texts[321])[0] == 322
+        assert scoped.state().in_index == 1200
+
+
+def test_an_index_that_fails_at_a_question_is_made_again_and_the_question_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = StoreSettings.model_validate({"vectors": "chroma"})
+    texts = [f"Number {n} of many: {n * 7919 % 1000}." for n in range(300)]
+    with EpisodicStore(tmp_path / "store", HashedEmbedder, settings) as store:
+        scoped = store.of(Scope())
+        scoped.take_in(talk(texts))
+        scoped.catch_up()
+
+        def fails(**given: object) -> None:
+            raise RuntimeError("Error loading hnsw index")
+
+        broken = scoped._meaning._far
+        assert isinstance(broken, ChromaIndex)
+        monkeypatch.setattr(broken._collection, "query", fails)
+        assert found(scoped, texts[123])[0] == 124
+        scoped.catch_up()
+        state = scoped.state()
+        assert state.in_index == 300 and "Error loading hnsw index" in state.warnings[0]
+        assert found(scoped, texts[7])[0] == 8
 
 
 def test_questions_from_many_threads_while_it_is_added_to(store: EpisodicStore) -> None:

@@ -6,15 +6,20 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
 from langchain.agents import create_agent
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.messages import ChatMessage as NamedMessage
 from langchain_core.outputs import ChatResult
 from scripted_engine import BASE, ScriptedEngine
 
+from dormouse.memory.errors import DiskFull
 from dormouse.memory.journal import Journal
 from dormouse.runtime.agent import Agent
+from dormouse.runtime.apps.chat_model import ChatDormouse
 from dormouse.runtime.apps.middleware import DormouseMemory
+from dormouse.runtime.spec import Spec
 
 SHOWN: list[list[BaseMessage]] = []
 
@@ -71,3 +76,105 @@ def test_each_user_s_memory_is_their_own(tmp_path: Path) -> None:
             told = {"messages": [{"role": "user", "content": words}]}
             agent.invoke(told, {"configurable": {"user_id": user, "thread_id": "t"}})
     assert "walnut" not in str(SHOWN[-1])
+
+
+def run(
+    home: Path, messages: list[Any], answers: list[str], *, spec: Spec | None = None
+) -> tuple[list[tuple[str, str]], Any]:
+    """What the journal holds after an agent was asked with `messages`, and what the agent gave."""
+    SHOWN.clear()
+    model = Model(messages=iter(AIMessage(text) for text in answers))
+    with Agent(spec, home=home, engine=ScriptedEngine(), base=BASE) as memory:
+        agent: Any = create_agent(model, middleware=[DormouseMemory(memory)])
+        given = agent.invoke({"messages": messages}, {"configurable": {"thread_id": "t"}})
+    with Journal(home / "journal.db", read_only=True) as journal:
+        turns = [turn for session in journal.sessions() for turn in journal.turns(session.id)]
+    return [(turn.role, turn.content) for turn in turns], given
+
+
+CALL = {"name": "lookup", "args": {"city": "Tromso"}, "id": "c1"}
+PICTURE = {"type": "image", "base64": "aGk=", "mime_type": "image/png"}
+
+
+@pytest.mark.parametrize(
+    ("messages", "journaled"),
+    [
+        ([HumanMessage([{"type": "text", "text": "What is this?"}, PICTURE])], ["What is this?"]),
+        ([HumanMessage([PICTURE])], []),
+        ([HumanMessage("Hi."), AIMessage("Hello. I am")], ["Hi."]),
+        ([ToolMessage("old", tool_call_id="trimmed"), HumanMessage("And now?")], ["And now?"]),
+        ([HumanMessage("x" * 32_001)], []),
+        (
+            [
+                HumanMessage("Read it."),
+                AIMessage("", tool_calls=[CALL]),
+                ToolMessage("y" * 90_000, tool_call_id="c1"),
+            ],
+            ["Read it."],
+        ),
+        ([HumanMessage("z" * 40_000), AIMessage("Long."), HumanMessage("Short.")], ["Short."]),
+        ([NamedMessage(content="hm", role="critic"), HumanMessage("Go on.")], ["Go on."]),
+    ],
+    ids=["picture", "only a picture", "prefill", "trimmed", "long", "long result", "long before", "role"],
+)
+def test_what_cannot_be_journaled_is_left_out_and_the_app_gets_its_answer(
+    tmp_path: Path, messages: list[Any], journaled: list[str]
+) -> None:
+    turns, given = run(tmp_path, messages, ["Done."])
+    assert given["messages"][-1].text == "Done."
+    assert [text for role, text in turns if role != "assistant"] == journaled
+    assert [text for role, text in turns if role == "assistant"] == (["Done."] if journaled else [])
+    assert SHOWN[-1] == messages, "the model is shown all of it"
+
+
+def test_a_request_made_again_is_journaled_once(tmp_path: Path) -> None:
+    SHOWN.clear()
+    model = Model(messages=iter([AIMessage("One."), AIMessage("Two.")]))
+    with Agent(home=tmp_path, engine=ScriptedEngine(), base=BASE) as memory:
+        agent: Any = create_agent(model, middleware=[DormouseMemory(memory)])
+        first = agent.invoke({"messages": [HumanMessage("Hi.")]}, {"configurable": {"thread_id": "t"}})
+        agent.invoke({"messages": first["messages"]}, {"configurable": {"thread_id": "t"}})
+    with Journal(tmp_path / "journal.db", read_only=True) as journal:
+        assert [turn.content for turn in journal.turns("t")] == ["Hi.", "One.", "Two."]
+
+
+@pytest.mark.parametrize("broken", ["hear", "recalled_for", "said"])
+def test_a_fault_of_the_memorys_is_logged_and_the_app_gets_its_answer(
+    tmp_path: Path, broken: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def breaks(*given: Any, **named: Any) -> None:
+        raise DiskFull(tmp_path)
+
+    monkeypatch.setattr(Agent, broken, breaks)
+    _, given = run(tmp_path, [HumanMessage("Hi.")], ["Done."])
+    assert given["messages"][-1].text == "Done."
+    assert "Dormouse could not " in caplog.text
+
+
+def test_the_persona_stands_once_above_what_is_recalled(tmp_path: Path) -> None:
+    spec = Spec(persona="You are Pip, a careful assistant.")
+    engine = ScriptedEngine()
+    with Agent(spec, home=tmp_path, engine=engine, base=BASE) as memory:
+        memory.remember("My sister Annika is a vet in Tromso.")
+        for prompt in (None, spec.persona, f"{spec.persona}\nBe brief.", "Be brief."):
+            agent: Any = create_agent(
+                ChatDormouse(agent=memory), system_prompt=prompt, middleware=[DormouseMemory(memory)]
+            )
+            agent.invoke({"messages": [HumanMessage("What does my sister Annika do?")]}, {"configurable": {}})
+            system = engine.asked[-1].messages[0].content
+            assert system.count(spec.persona) == 1 and system.startswith(spec.persona), system
+            assert system.count("Annika is a vet") == 1, system
+
+
+def test_the_apps_own_blocks_of_a_system_prompt_are_kept(tmp_path: Path) -> None:
+    block = {"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}
+    SHOWN.clear()
+    model = Model(messages=iter([AIMessage("A vet.")]))
+    with Agent(home=tmp_path, engine=ScriptedEngine(), base=BASE) as memory:
+        memory.remember("My sister Annika is a vet in Tromso.")
+        agent: Any = create_agent(
+            model, system_prompt=SystemMessage([block]), middleware=[DormouseMemory(memory)]
+        )
+        agent.invoke({"messages": [HumanMessage("What does my sister Annika do?")]}, {"configurable": {}})
+    content: Any = SHOWN[-1][0].content
+    assert content[0] == block and "Annika is a vet" in content[1]["text"]

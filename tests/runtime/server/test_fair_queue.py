@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from dormouse.runtime.server.fair_queue import FairQueue, QueueFull
+from dormouse.runtime.server.fair_queue import FairQueue, Place, QueueFull
 
 
 def test_users_are_served_in_turn() -> None:
@@ -14,17 +14,18 @@ def test_users_are_served_in_turn() -> None:
         queue, order = FairQueue(100, 100), list[str]()
 
         async def one(user: str, number: int) -> None:
-            await queue.acquire(user)
-            order.append(f"{user}{number}")
-            await asyncio.sleep(0)
-            queue.release()
+            with queue.place(user) as place:
+                await place.begin()
+                order.append(f"{user}{number}")
+                await asyncio.sleep(0)
 
-        await queue.acquire("first")
+        first = queue.place("first")
+        await first.begin()
         tasks = [asyncio.create_task(one("a", n)) for n in range(4)]
         tasks += [asyncio.create_task(one("b", n)) for n in range(2)]
         await asyncio.sleep(0)
         assert queue.waiting == 6
-        queue.release()
+        first.leave()
         await asyncio.gather(*tasks)
         assert not queue.busy
         return order
@@ -35,18 +36,37 @@ def test_users_are_served_in_turn() -> None:
 def test_who_leaves_is_forgotten_even_when_just_called() -> None:
     async def run() -> None:
         queue = FairQueue(100, 100)
-        await queue.acquire("a")
-        waiting = [asyncio.create_task(queue.acquire(user)) for user in "bcd"]
+        first, places = queue.place("a"), [queue.place(user) for user in "bcd"]
+        await first.begin()
+        waiting = [asyncio.create_task(place.begin()) for place in places]
         await asyncio.sleep(0)
         waiting[0].cancel()
         await asyncio.sleep(0)
         assert queue.waiting == 2
-        queue.release()  # calls c, who leaves in the same moment
+        first.end()  # calls c, who leaves in the same moment
         waiting[1].cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
         assert queue.busy and queue.waiting == 0 and waiting[2].exception() is None
-        queue.release()
+        places[2].leave()
+        places[2].leave()
         assert not queue.busy
+
+    asyncio.run(run())
+
+
+def test_one_place_may_take_several_turns_and_lets_others_between_them() -> None:
+    async def run() -> None:
+        queue = FairQueue(1, 1)
+        one, other = queue.place("a"), queue.place("b")
+        await one.begin()
+        others_turn = asyncio.create_task(other.begin())
+        await asyncio.sleep(0)
+        one.end()
+        again = asyncio.create_task(one.begin())
+        await others_turn
+        assert not again.done()
+        other.leave()
+        await again
 
     asyncio.run(run())
 
@@ -54,18 +74,35 @@ def test_who_leaves_is_forgotten_even_when_just_called() -> None:
 def test_a_full_queue_says_whose_turns_fill_it() -> None:
     async def run() -> None:
         queue = FairQueue(3, 2)
-        await queue.acquire("a")
-        tasks = [asyncio.create_task(queue.acquire("a")) for _ in range(2)]
-        await asyncio.sleep(0)
+        places = [queue.place("a")]
+        await places[0].begin()
+        places += [queue.place("a"), queue.place("a")]
         with pytest.raises(QueueFull) as own:
-            queue.check("a")
-        tasks.append(asyncio.create_task(queue.acquire("b")))
-        await asyncio.sleep(0)
+            queue.place("a")
+        places.append(queue.place("b"))
         with pytest.raises(QueueFull) as all_of_them:
-            queue.check("c")
+            queue.place("c")
         assert own.value.own and not all_of_them.value.own
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for place in places:
+            place.leave()
+        assert isinstance(queue.place("c"), Place)
 
     asyncio.run(run())
+
+
+def test_a_place_counts_from_when_it_is_taken_and_once_taken_is_never_refused() -> None:
+    async def run() -> list[str]:
+        queue, served = FairQueue(longest=1, longest_each=1), list[str]()
+
+        async def one(user: str) -> None:
+            with queue.place(user) as place:
+                await asyncio.sleep(0)  # something is done first: its words are journaled
+                await place.begin()
+                served.append(user)
+                await asyncio.sleep(0)
+
+        ended = await asyncio.gather(*(one("a") for _ in range(5)), return_exceptions=True)
+        assert [type(end) for end in ended] == [type(None), type(None), QueueFull, QueueFull, QueueFull]
+        return served
+
+    assert asyncio.run(run()) == ["a", "a"]

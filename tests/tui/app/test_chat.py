@@ -91,8 +91,7 @@ def test_a_call_is_asked_about_and_folded(
         await stage.until(lambda: fold.collapsed)
         await stage.until(lambda: ("arithmetic passed" if yes else "refused") in stage.shown("CallFold"))
         if by == "key":
-            fold.query_one("CollapsibleTitle").focus()
-            await stage.press("enter")
+            await stage.press("shift+tab", "enter")
         else:
             await stage.click("CallFold CollapsibleTitle")
         await stage.pilot.pause()
@@ -155,6 +154,57 @@ def test_edit_takes_the_last_turn_back_only_when_it_is_said_anew() -> None:
         await stage.until(lambda: stage.said("take_back") == [("take_back", "s4")])
         await stage.until(lambda: stage.said("stream")[-1][1] == "hello again")
         await stage.until(lambda: len(stage.app.screen.query(UserTurn)) == 1)
+
+    play(act)
+
+
+def test_an_edit_that_is_refused_takes_nothing_back_and_can_be_changed_or_left() -> None:
+    agent = StagedAgent()
+    long = "x" * (agent.spec.memory.max_turn_chars + 1)
+
+    async def act(stage: Stage) -> None:
+        await stage.say("hello")
+        await stage.press("f8")
+        await stage.until(lambda: prompt(stage).text == "hello")
+        prompt(stage).put(long)
+        await stage.press("enter")
+        await stage.until(lambda: stage.app._notifications and "characters" in stage.shown())
+        await stage.until(lambda: not chat(stage).starting and prompt(stage).text == long)
+        assert stage.said("take_back") == [] and len(stage.said("stream")) == 1
+        assert "You said: hello" in chat(stage).conversation.last_answer
+        assert prompt(stage).has_class("-editing")
+        await stage.press("escape")
+        await stage.until(lambda: prompt(stage).text == "" and not prompt(stage).has_class("-editing"))
+        await stage.say("more")
+        assert stage.said("take_back") == []
+
+    play(act, agent)
+
+
+def test_a_turn_that_is_too_long_begins_no_session() -> None:
+    agent = StagedAgent()
+    long = "x" * (agent.spec.memory.max_turn_chars + 1)
+
+    async def act(stage: Stage) -> None:
+        prompt(stage).put(long)
+        await stage.press("enter")
+        await stage.until(lambda: not chat(stage).starting and prompt(stage).text == long)
+        assert stage.said("new_session") == []
+
+    play(act, agent)
+
+
+def test_an_edit_is_left_where_another_session_is_gone_on_with() -> None:
+    async def act(stage: Stage) -> None:
+        await stage.say("hello")
+        await stage.press("f8")
+        await stage.until(lambda: chat(stage).editing)
+        stage.app.screen.post_message(SessionChosen("s1"))
+        await stage.until(lambda: "A clever dog" in stage.shown("#conversation"))
+        await stage.until(lambda: not prompt(stage).has_class("-editing"))
+        prompt(stage).put("")
+        await stage.say("something new")
+        assert stage.said("take_back") == []
 
     play(act)
 
@@ -283,7 +333,8 @@ def test_a_session_is_found_resumed_and_renamed(size: tuple[int, int], by: str) 
         await stage.until(lambda: stage.said("rename") == [("rename", "s1", "The fridge")])
         await stage.press("f5" if size == SMALL else "ctrl+f")
         await stage.until(lambda: "The fridge" in stage.shown("#sessions"))
-        stage.app.screen.query_one("#sessions OptionList", OptionList).focus()
+        if size == LARGE:
+            await stage.press("enter")  # from the line that is searched to the list
         await stage.press("down", "ctrl+r")
         await stage.until(lambda: isinstance(stage.app.screen, AskText))
 
@@ -321,23 +372,100 @@ def test_the_panel_shows_the_tiers_as_they_are(size: tuple[int, int]) -> None:
             await stage.press("f6")
         await stage.say("What is my dog called?")
         await stage.until(lambda: "of 3400 tokens" in stage.shown("#tiers"))
-        stage.app.screen.query_one("#tiers").scroll_home(animate=False)
-        await stage.pilot.pause()
-        told = [
+        for words in (
             "0 context",
             "360 of 3400",
             "leaves first",
             "a nap begins at 80%",
             "1 episodic",
             "our old dog",
-        ]
-        if size == LARGE:
-            told += ["54a22f5e03", "✓ passed", "11 of 12", "14 of 20", "to sleep on", "2 admitted", "SmolLM2"]
-        for words in told:
-            await stage.until(lambda words=words: words in stage.shown("#tiers"))  # type: ignore[misc]
-        await stage.click("#tiers #sources", offset=(2, 0))
+            "54a22f5e03",
+            "✓ passed",
+            "11 of 12",
+            "18 of 20",
+            "14 of 20",
+            "SmolLM2",
+            "to sleep on",
+            "2 admitted",
+        ):
+            await stage.page_to("#tiers", words)
+
+    play(act, size=size)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("by", ["key", "mouse"])
+def test_the_panel_is_read_to_its_end_and_what_was_recalled_is_opened(size: tuple[int, int], by: str) -> None:
+    agent = StagedAgent(alarms=tuple(f"Alarm {number} of those there are." for number in range(40)))
+
+    async def act(stage: Stage) -> None:
+        await stage.say("What is my dog called?")
+        if size == SMALL:
+            await stage.press("f6")
+        await stage.until(lambda: "our old dog" in stage.shown("#tiers"))
+        if by == "key":
+            await stage.press("tab", "tab", "enter")
+        else:
+            await stage.click("#tiers #sources", offset=(2, 0))
         await stage.until(lambda: isinstance(stage.app.screen, Reading))
         await stage.until(lambda: "learnt to open the fridge" in stage.shown())
+        await stage.press("escape")
+        await stage.until(lambda: isinstance(stage.app.screen, ChatScreen))
+        if by == "key":
+            await stage.page_to("#tiers", "Alarm 39")
+            await stage.press("shift+tab", "home")
+            await stage.until(lambda: "0 context" in stage.shown("#tiers"))
+            await stage.press("end")
+        else:
+            await stage.wheel("#tiers", 60)
+        await stage.until(lambda: "Alarm 39" in stage.shown("#tiers"))
+
+    play(act, agent, size)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("by", ["key", "mouse"])
+def test_the_conversation_is_scrolled_from_the_prompt(size: tuple[int, int], by: str) -> None:
+    agent = StagedAgent(answer="\n\n".join(f"Paragraph {number}." for number in range(80)))
+
+    async def act(stage: Stage) -> None:
+        await stage.say("Tell me much.")
+        await stage.until(lambda: "Paragraph 79." in stage.shown("#conversation"))
+        for _ in range(10):
+            await stage.press("pageup")
+        await stage.until(lambda: "Tell me much." in stage.shown("#conversation"))
+        if by == "key":
+            await stage.page_to("#conversation", "Paragraph 79.")
+        else:
+            await stage.wheel("#conversation", 90)
+            await stage.until(lambda: "Paragraph 79." in stage.shown("#conversation"))
+        assert prompt(stage).has_focus
+
+    play(act, agent, size)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_every_key_is_named_in_the_help_which_the_page_keys_scroll(size: tuple[int, int]) -> None:
+    async def act(stage: Stage) -> None:
+        await stage.press("f1")
+        await stage.until(lambda: stage.app.screen.query("BindingsTable"))
+        for words in ("New line", "Sessions", "Tiers", "Scroll down", "Quit"):
+            await stage.page_to("HelpPanel", words)
+        await stage.press("f1")
+        await stage.until(lambda: not stage.app.screen.query("HelpPanel"))
+
+    play(act, size=size)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_what_is_long_to_read_is_read_to_its_end_and_closed_by_a_click(size: tuple[int, int]) -> None:
+    async def act(stage: Stage) -> None:
+        await stage.write("/help")
+        await stage.press("enter")
+        await stage.until(lambda: "/new" in stage.shown(".box"))
+        await stage.page_to(".box", "Ctrl+C copies")
+        await stage.click("#close")
+        await stage.until(lambda: isinstance(stage.app.screen, ChatScreen))
 
     play(act, size=size)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from screen_stage import SIZES, Stage, play
+from staged_agent import StagedAgent
 from textual.widgets import Input
 
 from dormouse.tui.app.asking import AskText, Confirm, Reading
@@ -101,6 +104,35 @@ def test_why_and_the_turns_a_memory_rests_on(size: tuple[int, int]) -> None:
         await stage.until(lambda: "▸ you" in stage.shown() and "A clever dog" in stage.shown())
 
     play(act, size=size)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("by", ["key", "mouse"])
+def test_a_memorys_words_are_read_to_their_end_and_the_next_from_its_beginning(
+    size: tuple[int, int], by: str
+) -> None:
+    agent = StagedAgent()
+    told = "\n".join(f"line {number} of what was told" for number in range(70))
+    agent.remembered[-1] = replace(agent.remembered[-1], words={3: told})
+
+    async def act(stage: Stage) -> None:
+        screen = await opened(stage)
+        await stage.until(lambda: "favourite food" in stage.shown("Details"))
+        if by == "key":
+            await stage.press("tab")
+            await stage.page_to("Details", "line 69 of")
+            await stage.press("shift+tab", "down")
+        else:
+            await stage.wheel("Details VerticalScroll", 60)
+            await stage.until(lambda: "line 69 of" in stage.shown("Details"))
+            await stage.click("Listing", offset=(5, 1))
+            await stage.until(lambda: isinstance(stage.app.screen, Reading))
+            await stage.click("#close")
+            await stage.until(lambda: stage.app.screen is screen)
+        await stage.until(lambda: screen.chosen is not None and screen.chosen.value == "Biscuit")
+        await stage.until(lambda: "The user's dog's name is Biscuit." in stage.shown("Details"))
+
+    play(act, agent, size)
 
 
 def test_what_does_not_hold_is_not_corrected_and_escape_goes_back() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from screen_scenes import KEPT, SCENES, Scene, animated, picture, unlike
+from screen_scenes import KEPT, SCENES, Scene, a_night, animated, picture, recorded, unlike
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=[scene.name for scene in SCENES])
@@ -26,3 +26,11 @@ def test_a_recording_shows_every_frame_once_a_round() -> None:
     played = animated([(frame, 1.0), (frame, 3.0)])
     assert played.count("<g id=") == 2
     assert "25.00%{opacity:1}" in played and "animation:f1 4.0s" in played
+
+
+def test_the_recording_of_a_night_shows_all_three_screens_during_it() -> None:
+    frames = [drawn.replace("&#160;", " ") for drawn, _ in recorded(a_night)]
+    asleep = [drawn for drawn in frames if "asleep: consolidate" in drawn]
+    for words in ("Your dog is called", "consolidated 3", "▸ "):
+        assert any(words in drawn for drawn in asleep), words
+    assert "The night is over: 2 memories learnt" in frames[-1]

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from door_house import House
 from screen_stage import PATIENCE_S
 from scripted_engine import BASE, ScriptedEngine
 from textual.pilot import Pilot
 
 from dormouse.memory.engine import Message
+from dormouse.memory.journal import Journal
 from dormouse.runtime.agent import Agent
 from dormouse.runtime.doors.attached import AttachedAgent
 from dormouse.runtime.doors.client import mark_path
@@ -77,6 +80,69 @@ def test_a_turn_is_said_retried_and_looked_at(agent: Agent) -> None:
             await until(pilot, lambda: app.current_mode == "night")
 
     asyncio.run(run())
+
+
+def test_a_chat_says_once_that_its_daemon_has_stopped_and_goes_on_without_it(tmp_path: Path) -> None:
+    house = House(tmp_path / "home")
+    app = DormouseApp(lambda: opened.enter_context(at_home(house.home)))
+
+    async def run() -> None:
+        async with app.run_test(size=(140, 50), notifications=True) as pilot:
+            await said(pilot, "one")
+            house.close()
+            for _ in range(3):
+                app.look()
+                await until(pilot, lambda: not [w for w in app.workers if w.group == "look"])
+            told = [each.message for each in app._notifications]
+            assert len([words for words in told if "has stopped" in words]) == len(told) == 1
+            await said(pilot, "two")
+            app.look()
+            await until(pilot, lambda: any("in this program now" in n.message for n in app._notifications))
+
+    with ExitStack() as opened:
+        asyncio.run(run())
+    assert app.session is not None
+    with Journal(house.home / "journal.db") as journal:
+        turns = [turn.content for turn in journal.turns(app.session)]
+    assert turns == ["one", "You said: one", "two", "You said: two"]
+
+
+def test_a_chat_is_attached_again_to_a_daemon_that_comes_back(tmp_path: Path) -> None:
+    house = House(tmp_path / "home")
+    app = DormouseApp(lambda: opened.enter_context(at_home(house.home)))
+
+    async def run() -> None:
+        async with app.run_test(size=(140, 50), notifications=True) as pilot:
+            await said(pilot, "one")
+            house.close()
+            app.look()
+            await until(pilot, lambda: any("has stopped" in n.message for n in app._notifications))
+            house.open()
+            app.look()
+            await until(pilot, lambda: any("daemon is back" in n.message for n in app._notifications))
+            await said(pilot, "two")
+
+    with ExitStack() as opened:
+        asyncio.run(run())
+        assert app.session is not None
+        assert [turn.content for turn in house.agent.turns(app.session)][2:] == ["two", "You said: two"]
+    house.close()
+
+
+def at_home(home: Path) -> Agent:
+    """As `dormouse chat` opens it: the daemon's, where one is there."""
+    if mark_path(home).exists():
+        return Agent(home=home)
+    return Agent(home=home, engine=ScriptedEngine(), base=BASE)
+
+
+async def said(pilot: Pilot[None], text: str) -> None:
+    chat = pilot.app.screen
+    assert isinstance(chat, ChatScreen)
+    await until(pilot, lambda: chat.agent is not None)
+    chat.prompt.put(text)
+    await pilot.press("enter")
+    await until(pilot, lambda: f"You said: {text}" in chat.conversation.last_answer and chat.run is None)
 
 
 def remembering(messages: Sequence[Message]) -> str:

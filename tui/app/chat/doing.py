@@ -26,10 +26,16 @@ if TYPE_CHECKING:
 
 _CODE = re.compile(r"^```[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _KEYS = """
-Enter sends · Ctrl+J a new line · Esc stops the answer · up and down go through what was said
-F2 F3 F4 chat, memory, night · F5 sessions · F6 tiers · F7 retry · F8 edit · F9 copy
-Ctrl+N new session · Ctrl+F search · Ctrl+P palette · PgUp PgDn scroll · F1 all keys · Ctrl+Q leaves
-// at the beginning says a single /; the mouse selects, and Ctrl+C copies
+Enter sends · Ctrl+J a new line · Esc stops the answer
+up and down go through what was said
+F2 F3 F4 chat, memory, night · F5 sessions · F6 tiers
+F7 retry · F8 edit · F9 copy · Ctrl+N new session
+Ctrl+F search · Ctrl+P palette · F1 keys · Ctrl+Q leaves
+PgUp PgDn scroll the conversation, or tiers over it
+Tab, Shift+Tab reach lists, tiers, and calls of tools
+Enter opens such a call, or what was recalled
+// at the beginning says a single /
+the mouse selects, and Ctrl+C copies
 """.strip()
 
 
@@ -85,6 +91,7 @@ class Doing:
         said = [turn.content for turn in turns if turn.role == "user"]
         screen.prompt.remember(said)
         screen.last = (said[-1] if said else "", 0)
+        screen.leave_edit()
         self._back()
         begin(screen, partial(self._show, turns), group="show")
         screen.panes.reload()
@@ -155,9 +162,8 @@ class Doing:
         if screen.run is not None:
             screen.run.stop()
         elif screen.editing:
-            screen.editing = False
+            screen.leave_edit()
             screen.prompt.put("")
-            screen.prompt.remove_class("-editing")
         else:
             self._back()
 

@@ -18,7 +18,7 @@ from ..messages import Typed
 
 _FOLDED_LINES = 8
 _FOLDED_CHARS = 1000
-_OURS = ("f6", "f7", "up", "down")
+_OURS = ("f6", "f7", "up", "down", "pageup", "pagedown")
 _EDITING = [key for key in TextArea.BINDINGS if isinstance(key, Binding) and key.key not in _OURS]
 
 

@@ -71,8 +71,8 @@ class ChatScreen(Room):
         Binding("f9", "give('copy')", "Copy", priority=True),
         Binding("ctrl+n", "give('new')", "New", show=False, priority=True),
         Binding("ctrl+f", "give('search')", "Search", show=False, priority=True),
-        Binding("pageup", "scroll(-1)", show=False, priority=True),
-        Binding("pagedown", "scroll(1)", show=False, priority=True),
+        Binding("pageup", "scroll(-1)", "Scroll up", show=False),
+        Binding("pagedown", "scroll(1)", "Scroll down", show=False),
         Binding("ctrl+c", "interrupt", show=False),
     ]
 
@@ -129,10 +129,13 @@ class ChatScreen(Room):
         self.post_message(CommandGiven(name))
 
     def action_scroll(self, pages: int) -> None:
+        """The tiers where they stand over the conversation, else that."""
+        over = self.has_class("-open-tiers")
+        scrolled = self.query_one(TiersPanel) if over else self.conversation
         if pages < 0:
-            self.conversation.scroll_page_up(animate=False)
+            scrolled.scroll_page_up(animate=False)
         else:
-            self.conversation.scroll_page_down(animate=False)
+            scrolled.scroll_page_down(animate=False)
 
     def action_interrupt(self) -> None:
         """Ctrl+C copies what is selected; else it stops the answer; else it says how to leave."""
@@ -173,6 +176,9 @@ class ChatScreen(Room):
             again = self.editing
 
             def prepared() -> str:
+                from ....runtime.inputs import checked_turn
+
+                checked_turn(text, agent.spec.memory.max_turn_chars)  # what is refused takes nothing back
                 if again and session is not None:
                     agent.take_back(session)
                 return session or agent.new_session()
@@ -187,6 +193,7 @@ class ChatScreen(Room):
 
     def _not_begun(self, text: str) -> None:
         self.starting = False
+        self.prompt.set_class(self.editing, "-editing")
         self._give_back(text)
 
     def _give_back(self, text: str) -> None:
@@ -197,9 +204,14 @@ class ChatScreen(Room):
     def _begin(self, agent: Companion, session: str, text: str, variation: int, again: bool) -> None:
         self.dormouse.session, self.last = session, (text, variation)
         self.run = TurnRun(agent, session, text, variation, self.post_message)
-        self.starting, self.editing = False, False
-        self.prompt.remove_class("-editing")
+        self.starting = False
+        self.leave_edit()
         begin(self, partial(self._watched, self.run, again), group="turn")
+
+    def leave_edit(self) -> None:
+        """What is said next takes the place of nothing."""
+        self.editing = False
+        self.prompt.remove_class("-editing")
 
     def go_on(self, session: str, call: Asked) -> None:
         """Ask for a yes or a no to a call that waits in this session, and go on with its turn."""

@@ -6,9 +6,10 @@ Promise: what it shows is what the agent says of itself; nothing is guessed. Kno
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import OptionList, Static
@@ -27,11 +28,12 @@ _GAUGE = 30
 _NONE_USED = "Nothing was recalled for this answer."
 
 
-class TiersPanel(VerticalScroll, can_focus=False):
-    """At the right; over the conversation on a narrow screen."""
+class TiersPanel(VerticalScroll):
+    """At the right; over the conversation on a narrow screen. Tab goes there, and to what was recalled."""
 
     DEFAULT_CSS = """
     TiersPanel { width: 42; background: $surface; padding: 0 1; border-left: solid $panel; }
+    TiersPanel:focus, TiersPanel:focus-within { border-left: heavy $primary; }
     TiersPanel > Static { height: auto; margin-bottom: 1; }
     TiersPanel > OptionList {
         height: auto; max-height: 14; border: none; padding: 0; background: transparent; margin-bottom: 1;
@@ -44,7 +46,7 @@ class TiersPanel(VerticalScroll, can_focus=False):
     def compose(self) -> ComposeResult:
         yield Static(id="context")
         yield Static(_title("1", "episodic", "F6"), id="episodic")
-        yield OptionList(id="sources", compact=True)
+        yield _Sources(id="sources", compact=True)
         yield Static(id="weights")
         yield Static(id="next")
 
@@ -71,6 +73,18 @@ class TiersPanel(VerticalScroll, can_focus=False):
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
         self.post_message(SourceOpened(int(event.option.id or 0)))
+
+
+class _Sources(OptionList, inherit_bindings=False):
+    """What was recalled. A page up or down is the panel's, whose few lines these are."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key for key in OptionList.BINDINGS if isinstance(key, Binding) and "page" not in key.key
+    ]
+
+    def on_focus(self) -> None:
+        if self.highlighted is None:
+            self.action_first()
 
 
 def _title(tier: str, name: str, key: str = "") -> Content:

@@ -34,6 +34,7 @@ class Details(Vertical):
 
     DEFAULT_CSS = """
     Details { width: 1fr; height: 1fr; background: $surface; border-left: solid $panel; padding: 0 1; }
+    Details:focus-within { border-left: heavy $primary; }
     Details > VerticalScroll { height: 1fr; }
     Details > VerticalScroll > Static { height: auto; }
     Details > Horizontal { height: 1; }
@@ -46,17 +47,25 @@ class Details(Vertical):
 
         action: str
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: str | None = None
+
     def compose(self) -> ComposeResult:
-        with VerticalScroll(can_focus=False):
+        with VerticalScroll():
             yield Static(markup=False)
         with Horizontal():
             for action, label in _ACTIONS.items():
                 yield Button(label, id=action, compact=True)
 
     def show(self, memory: MemoryView | None) -> None:
-        """Show one, or none."""
+        """Show one, or none; another one from its beginning."""
         self.query_one(Horizontal).display = memory is not None
         self.query_one(Static).update(in_full(memory) if memory else Content(""))
+        id = memory.id if memory else None
+        if id != self._shown:
+            self._shown = id
+            self.query_one(VerticalScroll).scroll_home(animate=False)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         event.stop()

@@ -39,6 +39,7 @@ class MemoryScreen(Room):
     MemoryScreen.-narrow #halves { layout: vertical; }
     MemoryScreen.-narrow #left { height: 11; width: 100%; }
     MemoryScreen.-narrow Details { width: 100%; height: 1fr; border-left: none; border-top: solid $panel; }
+    MemoryScreen.-narrow Details:focus-within { border-top: heavy $primary; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "find", "Search"),
@@ -47,6 +48,7 @@ class MemoryScreen(Room):
         Binding("d,delete", "forget", "Forget"),
         Binding("w", "why", "Why"),
         Binding("t", "turns", "Turns"),
+        Binding("tab", "app.focus_next", "Next part"),
         Binding("r", "reload", "Reload", show=False),
         Binding("escape", "back", "Back", show=False),
     ]

@@ -52,27 +52,38 @@ def share(night: NightView, kind: str) -> float | None:
 
 
 class Verdicts(Vertical):
-    """The filter's verdict on every candidate."""
+    """The filter's verdict on every candidate; shown again, they stay where they were scrolled to."""
 
     DEFAULT_CSS = """
     Verdicts > Static { height: 1; padding: 0 1; }
     Verdicts > OptionList { height: 1fr; background: transparent; margin: 0 1; }
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: tuple[str, str, Sequence[Verdict]] | None = None
+
     def compose(self) -> ComposeResult:
         yield Static()
         yield OptionList(id="verdicts", compact=True)
 
     def show(self, night: NightView | None) -> None:
+        found = (night.id, night.state, night.verdicts) if night else ("", "", ())
+        if found == self._shown:
+            return
+        self._shown = found
         counts = ", ".join(f"{count} {ruling}" for ruling, count in (night.rulings if night else {}).items())
         title = Content.assemble(("Verdicts  ", "bold"), (counts, "$foreground-muted"))
         self.query_one(Static).update(title)
         rows = [Option(_verdict(one)) for one in (night.verdicts if night else ())]
-        nothing = [Option(Content.styled("No candidate was judged.", "$foreground-muted"), disabled=True)]
-        self.query_one(OptionList).set_options(rows or nothing)
+        none = "No candidate is judged yet." if _runs(night) else "No candidate was judged."
+        nothing = [Option(Content.styled(none, "$foreground-muted"), disabled=True)]
+        listed = self.query_one(OptionList)
+        listed.set_options(rows or nothing)
+        listed.highlighted = 0 if rows else None
 
 
-class Exam(VerticalScroll, can_focus=False):
+class Exam(VerticalScroll):
     """What the new adapter was asked, by kind."""
 
     DEFAULT_CSS = "Exam { padding: 0 1; } Exam > Static { height: auto; }"
@@ -97,17 +108,23 @@ class History(Vertical):
         yield OptionList(id="nights", compact=True)
 
     def show(self, nights: Sequence[NightView]) -> None:
+        """List them; it stays at the night it stood at, or at the latest."""
         kept = [100 * value for night in nights if (value := share(night, "old")) is not None]
         self.query_one("#retention", Plot).show(kept, (0.0, 100.0))
         shown = self.query_one("#nights", OptionList)
-        before = shown.highlighted
+        chosen = shown.highlighted_option if shown.highlighted else None
         rows = [Option(_night(night), id=night.id) for night in reversed(nights)]
         nothing = [
             Option(Content.styled("No night yet: s puts it to sleep.", "$foreground-muted"), disabled=True)
         ]
         shown.set_options(rows or nothing)
         if rows:
-            shown.highlighted = min(before or 0, len(rows) - 1)
+            ids = [row.id for row in rows]
+            shown.highlighted = ids.index(chosen.id) if chosen and chosen.id in ids else 0
+
+
+def _runs(night: NightView | None) -> bool:
+    return night is not None and night.state == "running"
 
 
 def _verdict(verdict: Verdict) -> Content:
@@ -120,7 +137,8 @@ def _verdict(verdict: Verdict) -> Content:
 def _exam(night: NightView | None) -> Content:
     title = Content.styled("Exam", "bold")
     if night is None or not night.exam:
-        return Content.assemble(title, ("  none was held", "$foreground-muted"))
+        none = "  not held yet" if _runs(night) else "  none was held"
+        return Content.assemble(title, (none, "$foreground-muted"))
     lines = [Content.assemble(title, (f"  of night {night.id}", "$foreground-muted"))]
     for kind, counts in night.exam.items():
         part = share(night, kind) or 0.0

@@ -59,16 +59,22 @@ class Plot(Widget):
         self._title, self._unit, self._style, self._digits = title, unit, style, digits
         self._values: Sequence[float] = ()
         self._bounds: tuple[float, float] | None = None
+        self._without = ""
 
-    def show(self, values: Sequence[float], bounds: tuple[float, float] | None = None) -> None:
-        """Draw these; `bounds` are the least and the most where they are known."""
-        self._values, self._bounds = list(values), bounds
+    def show(
+        self,
+        values: Sequence[float],
+        bounds: tuple[float, float] | None = None,
+        without: str = "nothing yet",
+    ) -> None:
+        """Draw these; `bounds` are the least and the most where they are known, `without` is said of none."""
+        self._values, self._bounds, self._without = list(values), bounds, without
         self.refresh()
 
     def render(self) -> Content:
         width, height = self.content_size.width - _LABEL, self.content_size.height - 1
         if not self._values or width < 4 or height < 1:
-            return Content.assemble((self._title, "bold"), ("  nothing yet", "$foreground-muted"))
+            return Content.assemble((self._title, "bold"), (f"  {self._without}", "$foreground-muted"))
         low, high = self._bounds or (min(self._values), max(self._values))
         last = f"{self._values[-1]:.{self._digits}f} {self._unit}".rstrip()
         lines = [Content.assemble((self._title, "bold"), "  ", (last, self._style))]

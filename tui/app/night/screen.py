@@ -1,7 +1,8 @@
 """The night screen: the night that is slept, stage by stage and step by step, and those that were.
 
 Promise: at the smallest size one part is seen at a time, at the largest all of them; what is shown of a
-running night is as it was told. Knows the parts; nothing of how a night is slept.
+running night is as it was told, and of another night what the journal holds. The part one has come to has
+the keys that scroll. Knows the parts; nothing of how a night is slept.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.widget import Widget
 from textual.widgets import Button, Footer, OptionList, Static, Tab, Tabs
 
 from ..bar import TopBar
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from ..abc import Companion
 
 _PARTS = {"now": "Now", "verdicts": "Verdicts", "exam": "Exam", "history": "History"}
+_READ = {"verdicts": "#verdicts", "exam": "Exam", "history": "#nights"}
 _DRAWN_EVERY_S = 0.25
 
 
@@ -49,13 +52,19 @@ class NightScreen(Room):
     NightScreen.-wide > Tabs { display: none; }
     NightScreen.-wide #parts { layout: grid; grid-size: 2 2; grid-rows: 3fr 2fr; grid-gutter: 1; }
     NightScreen.-wide #parts > * { display: block; background: $surface; }
+    NightScreen.-wide #parts > *:focus, NightScreen.-wide #parts > *:focus-within {
+        outline-left: heavy $primary;
+    }
     """
+    AUTO_FOCUS = ""  # else the button that puts it to sleep
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "sleep", "Sleep now"),
-        Binding("right,tab", "part(1)", "Next part"),
-        Binding("left,shift+tab", "part(-1)", "Part before", show=False),
+        Binding("tab,right", "part(1)", "Next part", key_display="tab", priority=True),
+        Binding("shift+tab,left", "part(-1)", "Part before", show=False, priority=True),
         Binding("up", "choose(-1)", "Night", key_display="↑↓", priority=True),
         Binding("down", "choose(1)", show=False, priority=True),
+        Binding("pageup", "page(-1)", "Scroll", key_display="PgUp PgDn", priority=True),
+        Binding("pagedown", "page(1)", show=False, priority=True),
         Binding("r", "reload", "Reload", show=False),
         Binding("escape", "app.switch_mode('chat')", "Back"),
     ]
@@ -63,6 +72,7 @@ class NightScreen(Room):
     def __init__(self) -> None:
         super().__init__()
         self.past: list[NightView] = []
+        self._stage: str | None = None
         self.add_class("-now")
 
     def compose(self) -> ComposeResult:
@@ -83,7 +93,6 @@ class NightScreen(Room):
         yield Footer(compact=True)
 
     def on_mount(self) -> None:
-        self.query_one("#nights", OptionList).focus()
         self.watch(self.app, "agent", self._opened)
         self.set_interval(_DRAWN_EVERY_S, self._draw)
         self._draw()
@@ -99,7 +108,10 @@ class NightScreen(Room):
         self._draw()
 
     def on_night_moved(self, _: NightMoved) -> None:
-        if not self.dormouse.night.running:
+        """A stage that ends leaves something in the journal: verdicts, an exam, the night itself."""
+        current = self.dormouse.night.current
+        before, self._stage = self._stage, current.name if current else None
+        if self._stage is None or self._stage != before:
             self.action_reload()
 
     def action_reload(self) -> None:
@@ -119,6 +131,12 @@ class NightScreen(Room):
         option = self.query_one("#nights", OptionList).highlighted_option
         return next((night for night in self.past if option is not None and night.id == option.id), None)
 
+    @property
+    def _live(self) -> bool:
+        """Whether the night looked at is the one told of: that is always the latest."""
+        chosen = self.chosen
+        return bool(self.dormouse.night.stages) and (chosen is None or chosen is self.past[-1])
+
     def _show_past(self) -> None:
         night = self.chosen
         self.query_one(Verdicts).show(night)
@@ -127,15 +145,15 @@ class NightScreen(Room):
 
     def _draw(self) -> None:
         """The part that moves."""
-        log = self.dormouse.night
+        log, live, chosen = self.dormouse.night, self._live, self.chosen
         stages = self.query_one(Stages)
-        if log.stages:
+        if live:
             stages.live(log)
         else:
-            chosen = self.chosen
             stages.past(chosen.seconds if chosen else {})
-        self.query_one("#loss", Plot).show(log.losses)
-        self.query_one("#speed", Plot).show(log.speeds)
+        without = "nothing yet" if live or chosen is None else "not kept"
+        self.query_one("#loss", Plot).show(log.losses if live else (), without=without)
+        self.query_one("#speed", Plot).show(log.speeds if live else (), without=without)
         self.query_one("#outcome", Static).update(self._headline())
 
     def _headline(self) -> Content:
@@ -153,10 +171,17 @@ class NightScreen(Room):
         why = f" Daemon: {daemon['why']}." if daemon and daemon.get("why") else ""
         return Content(f"Awake, with {waiting} turn{'' if waiting == 1 else 's'} to sleep on.{why}")
 
+    @property
+    def _read(self) -> Widget | None:
+        """What is read in the part one has come to, where it may be longer than is seen."""
+        read = _READ.get(self.query_one(Tabs).active)
+        return self.query_one(read) if read else None
+
     def on_tabs_tab_activated(self, event: Tabs.TabActivated) -> None:
         event.stop()
         for part in _PARTS:
             self.set_class(event.tab.id == part, f"-{part}")
+        self.set_focus(self._read)
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         event.stop()
@@ -178,6 +203,11 @@ class NightScreen(Room):
             tabs.action_next_tab()
         else:
             tabs.action_previous_tab()
+
+    def action_page(self, step: int) -> None:
+        """A page on, or back, in this part."""
+        if (read := self._read) is not None:
+            (read.action_page_up if step < 0 else read.action_page_down)()
 
     def action_choose(self, step: int) -> None:
         """Another night of the history, whichever part is seen."""

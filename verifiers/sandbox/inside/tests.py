@@ -1,7 +1,7 @@
 """The judge: runs the tests against a proxy of the code, and says what held.
 
 Promise: only values that came over and were found right make it pass. It takes from the code no name that is
-Python's own, unless the tests ask the code for nothing else.
+Python's own, unless the tests ask the code for nothing else; nor a module whose attributes the tests use.
 """
 
 from __future__ import annotations
@@ -33,10 +33,9 @@ class Unusable(Exception):
 class Scope(dict["str", "Any"]):
     """The tests' global names; those it lacks are the code's."""
 
-    def __init__(self, peer: Peer, defined: list[tuple[str, bool]], used: set[str]) -> None:
+    def __init__(self, peer: Peer, names: set[str], used: set[str], modules: set[str]) -> None:
         super().__init__(__name__=_MODULE, __builtins__=builtins)
-        self.peer = peer
-        names = {name for name, _ in defined}
+        self.peer, self.modules = peer, modules
         shadowed = {name for name in names & used if hasattr(builtins, name)}
         # A test of a function called `sum` means the code's; a test of `solve` that calls `abs` means
         # Python's.
@@ -58,8 +57,8 @@ class Scope(dict["str", "Any"]):
         return self.of_the_code(name)
 
     def of_the_code(self, name: str) -> Any:
-        """What the code calls `name`; a module's name gives this process's own module."""
-        if name in sys.stdlib_module_names and name not in _NOT_ASSUMED:
+        """What the code calls `name`; this process's own module where the tests mean one."""
+        if name in self.modules:
             return __import__(name)
         found = self.peer.ask("name", name)
         if isinstance(found, ModuleName):
@@ -67,9 +66,6 @@ class Scope(dict["str", "Any"]):
         if isinstance(found, RemoteType):
             self.peer.named.add(found.__dict__["_number"])
         return found
-
-
-_NOT_ASSUMED = frozenset({"code", "test", "this", "symbol", "select", "queue", "string", "token", "calendar"})
 
 
 def run_tests(peer: Peer, tests: str, entry_point: str) -> Outcome:
@@ -87,7 +83,8 @@ def run_tests(peer: Peer, tests: str, entry_point: str) -> Outcome:
     except BaseException as error:  # noqa: BLE001  what loading raised over there
         return "failed", f"the code does not load: {_said(error)}"
     used = set(_names(compiled)) | ({entry_point} if entry_point else set())
-    scope = Scope(peer, defined, used)
+    names = {name for name, _ in defined}
+    scope = Scope(peer, names, used, _modules(tests, names & used & sys.stdlib_module_names))
     return _outcome(peer, compiled, scope, tests.splitlines(), entry_point, defined)
 
 
@@ -164,6 +161,38 @@ def _names(code: CodeType) -> Iterator[str]:
     for constant in code.co_consts:
         if isinstance(constant, _CODE):
             yield from _names(constant)
+
+
+def _modules(tests: str, names: set[str]) -> set[str]:
+    """Of `names`, which modules of Python's have too, those that the tests use as the module: `copy.copy(x)`
+    means it, `copy(x)` and `copy.pages` mean the code's.
+    """
+    if not names:
+        return set()
+    import ast
+
+    taken: dict[str, set[str]] = {name: set() for name in names}
+    owners: set[int] = set()
+    for node in ast.walk(ast.parse(tests)):  # an attribute comes before what it is taken of
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            taken.get(node.value.id, set()).add(node.attr)
+            owners.add(id(node.value))
+        elif isinstance(node, ast.Name) and id(node) not in owners:
+            taken.pop(node.id, None)
+    return {name for name, attributes in taken.items() if attributes and _has(name, attributes)}
+
+
+def _has(module: str, attributes: set[str]) -> bool:
+    if module in _LOUD:
+        return False
+    try:
+        found = __import__(module)
+    except ImportError:
+        return False
+    return all(hasattr(found, name) for name in attributes)
+
+
+_LOUD = frozenset({"this", "antigravity"})  # importing them prints a poem and opens a browser
 
 
 def _where(error: BaseException, lines: list[str]) -> str:
