@@ -127,9 +127,10 @@ class Daemon:
         self._closing.close()
 
     def status(self) -> DaemonStatus:
-        """What `dormouse status` shows of it."""
+        """What `dormouse status` shows of it; before the first look at the machine it looks for that."""
+        readings = self.watch.readings or self.watch.look()
         return daemon_status(
-            self.agent, self.nights, self.watch.readings, self._since, self.door.clients, self._alarms()
+            self.agent, self.nights, readings, self._since, self.door.clients, self._alarms()
         )
 
     def keep_house(self) -> None:

@@ -340,7 +340,8 @@ def test_a_night_that_fails_at_every_stage_is_finished_stage_by_stage(
         assert [n.state for n in context.journal.nights()] == ["published"]
         assert len(context.registry.adapters()) == 1
         assert [entry.action for entry in context.registry.log()] == ["publish", "canary"]
-        assert len(context.journal.exam_answers(report.night)) == 5
+        assert report.exam is not None and len(report.exam["items"]) > 4
+        assert len(context.journal.exam_answers(report.night)) == len(report.exam["items"])
         assert context.journal.unharvested() == []
         assert len(train_here) == 1  # what is trained is not trained again
         assert threads_left(context) == []
