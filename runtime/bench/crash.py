@@ -116,7 +116,10 @@ def small_night(spec: Spec) -> Spec:
                 min_new=0,
                 min_old=0,
                 min_unknown=0,
+                min_neighbour=0,
                 min_skill=0,
+                max_general_drift=None,
+                max_chat_drift=None,
             ),
         }
     )

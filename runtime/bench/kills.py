@@ -24,6 +24,7 @@ from ...memory.base_weights import resolve
 from ...memory.errors import DormouseError
 from ...memory.home import cache_path
 from ...memory.journal import Journal
+from ...sleep.kinds import invented_word
 from ..daemon.service import Service
 from ..doors.attached import AttachedAgent
 from ..errors import BenchFailed
@@ -39,10 +40,10 @@ if TYPE_CHECKING:
 _BEGUN = "begun"
 _IN_A_STAGE = 0.4  # of a daemon's life, once a night has come into its stages: they are short ones
 _CHATS = ("one", "two")
-_TALK = (
-    "My dog is called Zorbal.",
+_TALK = (  # another word in each place, so that every night has something to learn
+    "My dog is called {}.",
     "What is a good soup for a cold day?",
-    "I live in Tromso.",
+    "I live in {}.",
     "How do bees make honey?",
 )
 
@@ -136,6 +137,8 @@ def bench_kills(spec: Spec, plan: KillPlan, say: Say) -> BenchReport:
     targets.append(Target("lost", "at most", 0.0, figures["lost"].mean))
     for fault in after.faults[:5]:
         say(fault)
+    if after.last_night is not None:
+        say(f"the last night, in peace: {after.last_night}")
     rows = [asdict(kill) for kill in after.kills]
     seconds = time.monotonic() - started
     return gathered("kills", where, small, [plan.seed], seconds, figures, targets, rows)
@@ -192,7 +195,8 @@ def _talk(home: Path, name: str, chat: Chat, plan: KillPlan, over: threading.Eve
         with AttachedAgent(home=home, returns_s=PATIENCE_S) as agent:
             chat.session = agent.new_session()
             while not over.wait(rng.uniform(0.0, plan.longest_rest_s)):
-                chat.said.append(f"{name} {len(chat.said)}: {_TALK[len(chat.said) % len(_TALK)]}")
+                words = _TALK[len(chat.said) % len(_TALK)].format(invented_word(rng))
+                chat.said.append(f"{name} {len(chat.said)}: {words}")
                 chat.asking = True
                 chat.replies.append(agent.chat(chat.said[-1]))
                 chat.asking = False
