@@ -7,7 +7,6 @@ of the verifiers.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..verifiers.abc import Means, Verdict, Verifier
+from ..verifiers.cores import usable_cores
 from ..verifiers.declared import built, options
 from ..verifiers.errors import NoModel, NoSandbox, UnusableCheck, VerifierError
 from ..verifiers.lines import Line, line_of
@@ -58,7 +58,7 @@ def judge_lines(
     settings = dict(options(declared))
     named = dict.fromkeys(line.verifier for line in lines)
     verifiers = {name: _built(name, settings.get(name, {}), means) for name in named}
-    pool = ThreadPoolExecutor(cores or len(os.sched_getaffinity(0)), thread_name_prefix="judge")
+    pool = ThreadPoolExecutor(cores or usable_cores(), thread_name_prefix="judge")
     try:
         yield from pool.map(lambda line: Judged(line, _judged(verifiers[line.verifier], line)), lines)
     finally:

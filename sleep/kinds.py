@@ -34,7 +34,16 @@ _MONTHS = (
     "December",
 )
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_WITHOUT_EVERYDAY, _WITH_EVERYDAY = "abcde", "fghijklm"  # files of one-off turns
+_TOLD_IN_PASSING = (  # files of one-off turns in which the last question of a fact leans on the telling
+    "work",
+    "places",
+    "family",
+    "friends_and_animals",
+    "health_and_food",
+    "hobbies",
+    "things_and_dates",
+    "whole_people",
+)
 _SLOT = re.compile(r"\{(\w+)\}")
 
 
@@ -126,9 +135,9 @@ def _everyday_questions() -> dict[Pair, list[str]]:
     for kind in _written_kinds():
         for question in kind.asked:
             asks.setdefault(words(question), set()).add(kind.key)
-    for row in _one_offs(f"oneoff_{letter}.jsonl" for letter in _WITH_EVERYDAY):
+    for row in _one_offs(f"passing/{name}.jsonl" for name in _TOLD_IN_PASSING):
         for (subject, attribute, _), asked in zip(row.facts, row.asked, strict=False):
-            for question in asked[:-1]:  # the last leans on the telling
+            for question in asked[:-1]:
                 asks.setdefault(words(question), set()).add((subject, attribute))
                 found.setdefault((subject, attribute), []).append(question)
     return {pair: [q for q in asked if asks[words(q)] == {pair}] for pair, asked in found.items()}
@@ -136,8 +145,9 @@ def _everyday_questions() -> dict[Pair, list[str]]:
 
 @cache
 def one_offs() -> tuple[OneOff, ...]:
-    letters = _WITHOUT_EVERYDAY + _WITH_EVERYDAY
-    return _one_offs([*(f"oneoff_{letter}.jsonl" for letter in letters), "context.jsonl"])
+    earlier = (f"oneoff_{letter}.jsonl" for letter in "abcde")
+    passing = (f"passing/{name}.jsonl" for name in _TOLD_IN_PASSING)
+    return _one_offs((*earlier, *passing, "context.jsonl"))
 
 
 def _one_offs(names: Iterable[str]) -> tuple[OneOff, ...]:

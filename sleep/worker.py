@@ -164,13 +164,6 @@ def train(
         weights, lr=job.learning_rate, weight_decay=job.weight_decay, betas=(0.9, 0.99)
     )
     steps = plan(examples, job)
-    factors = {
-        "new": 1.0,
-        "anchor": job.anchor_weight,
-        "dark": job.replay_alpha,
-        "stored": job.replay_beta,
-        "contrast": job.gamma,
-    }
     now = load_state(folder, weights, optimiser) or TrainingState()
     below = Below(model, _frozen(job, model), examples if job.epochs > 1 else ())
     below.catch_up(steps[: now.step])
@@ -183,7 +176,7 @@ def train(
         for group in optimiser.param_groups:
             group["lr"] = job.learning_rate * schedule(number, len(steps), job.warmup_share)
         row = pack(step, torch.bfloat16)
-        loss = step_loss(model, row, factors, below)
+        loss = step_loss(model, row, _factors(job), below)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(weights, job.max_grad_norm)
         optimiser.step()
@@ -202,6 +195,17 @@ def train(
         "steps": len(steps),
         "tokens_unpacked": now.answered,
         "load_seconds": loaded - started,
+    }
+
+
+def _factors(job: Job) -> dict[str, float]:
+    """By what the loss of each kind of example is multiplied."""
+    return {
+        "new": 1.0,
+        "anchor": job.anchor_weight,
+        "dark": job.replay_alpha,
+        "stored": job.replay_beta,
+        "contrast": job.gamma,
     }
 
 

@@ -18,6 +18,8 @@ import threading
 import time
 from typing import Any
 
+from .cores import usable_cores
+
 _MEMORY_BYTES = 1 << 31
 _START_S = 60.0
 
@@ -82,7 +84,7 @@ class BoundedWorkers:
     """
 
     def __init__(self, module: str, timeout_s: float) -> None:
-        self._all = [BoundedWorker(module, timeout_s) for _ in os.sched_getaffinity(0)]
+        self._all = [BoundedWorker(module, timeout_s) for _ in range(usable_cores())]
         self._free: queue.LifoQueue[BoundedWorker] = queue.LifoQueue()
         for worker in self._all:
             self._free.put(worker)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import ast
 import gzip
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ...verifiers.abc import Claim, Means
+from ...verifiers.cores import usable_cores
 from ...verifiers.lines import Line
 from ...verifiers.sandbox.choose import open_sandbox
 from ...verifiers.tests import GivenTests
@@ -54,7 +54,7 @@ class Problem:
 def bench_verify(spec: Spec, files: Mapping[Form, Path | None], say: Say) -> BenchReport:
     """Judges the problems in `files`, or those that come with Dormouse. Raises BenchFailed."""
     where, started = surroundings(spec), time.perf_counter()
-    means, cores = Means(spec.sandbox), spec.verify.cores or len(os.sched_getaffinity(0))
+    means, cores = Means(spec.sandbox), spec.verify.cores or usable_cores()
     say(f"code runs under {open_sandbox(spec.sandbox).name}, {cores} at a time")
     runs: list[dict[str, Any]] = []
     for form, path in files.items():

@@ -25,8 +25,7 @@ from ..idle.watch import Watch, signals_for
 from ..scopes import OWNER, Scopes
 from ..spec import Spec
 from .alarms import Alarm, News, alarms
-from .holders import COMMAND as COMMAND
-from .holders import once_free
+from .holders import COMMAND, once_free
 from .keeper import KEEPER
 from .log import Log
 from .nights import Nights

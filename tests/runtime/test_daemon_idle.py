@@ -10,7 +10,8 @@ from daemon_program import scopes
 from scripted_engine import BASE, ScriptedEngine
 
 from dormouse.runtime.bench.idle_cost import looked
-from dormouse.runtime.daemon.daemon import COMMAND, Daemon
+from dormouse.runtime.daemon.daemon import Daemon
+from dormouse.runtime.daemon.holders import COMMAND
 from dormouse.runtime.engines import SharedBase
 from dormouse.runtime.idle.abc import Clock
 from dormouse.runtime.scopes import OWNER, Scopes
