@@ -9,7 +9,8 @@ from pathlib import Path
 
 from scripted_engine import BASE, ScriptedEngine
 
-from dormouse.runtime.daemon.daemon import COMMAND, Daemon
+from dormouse.runtime.daemon.daemon import Daemon
+from dormouse.runtime.daemon.holders import COMMAND
 from dormouse.runtime.scopes import OWNER, Scopes
 from dormouse.runtime.spec import Spec
 
