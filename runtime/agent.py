@@ -239,6 +239,7 @@ class Agent(Listening, Unlearning, Browsing):
             self._night.join()
         self.wait_for_nap()
         with self._between_turns():
+            self._close_verifiers()
             self._space.close()
 
     def __enter__(self) -> Self:

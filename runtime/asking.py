@@ -15,7 +15,8 @@ from typing import Self
 
 from ..memory.engine import Message, Sampling, WakeEngine
 from ..memory.home import cache_path
-from ..verifiers.abc import Means
+from ..memory.settings import ModelSettings
+from ..verifiers.abc import Means, Said
 from .spec import Spec
 
 _CHOICE_TOKENS, _ANSWER_TOKENS, _TEMPERATURE = 16, 64, 0.8
@@ -24,26 +25,46 @@ _CHOICE_TOKENS, _ANSWER_TOKENS, _TEMPERATURE = 16, 64, 0.8
 def means_of(spec: Spec, engine: Callable[[], WakeEngine]) -> Means:
     """What the spec's verifiers may use; `engine` is called when a verifier first asks."""
 
-    def ask(question: str, choices: Sequence[str]) -> str:
+    def ask(question: str, choices: Sequence[str]) -> Said:
         grammar = "root ::= " + " | ".join(json.dumps(choice) for choice in choices)
-        sampling = Sampling(max_tokens=_CHOICE_TOKENS, grammar=grammar)
-        return engine().complete([Message("user", question)], sampling, adapters=()).text.strip()
+        return _said(engine(), question, Sampling(max_tokens=_CHOICE_TOKENS, grammar=grammar))
 
-    def sample(question: str, count: int) -> list[str]:
-        asked = [Message("user", question)]
-        drawn = (
-            Sampling(max_tokens=_ANSWER_TOKENS, temperature=_TEMPERATURE, seed=seed) for seed in range(count)
-        )
-        return [engine().complete(asked, sampling, adapters=()).text.strip() for sampling in drawn]
+    def other(source: str) -> _Other:
+        return _Other(ModelOnCall(spec.model.model_copy(update={"source": source})))
 
-    return Means(spec.sandbox, ask, sample)
+    return Means(spec.sandbox, ask, lambda question, count: _drawn(engine(), question, count), other)
+
+
+def _said(engine: WakeEngine, question: str, sampling: Sampling) -> Said:
+    done = engine.complete([Message("user", question)], sampling, adapters=())
+    return Said(done.text.strip(), done.prompt_tokens + len(done.tokens))
+
+
+def _drawn(engine: WakeEngine, question: str, count: int) -> list[Said]:
+    return [
+        _said(engine, question, Sampling(max_tokens=_ANSWER_TOKENS, temperature=_TEMPERATURE, seed=seed))
+        for seed in range(count)
+    ]
+
+
+class _Other:
+    """A model of its own, beside the agent's."""
+
+    def __init__(self, model: ModelOnCall) -> None:
+        self._model = model
+
+    def __call__(self, question: str, count: int) -> list[Said]:
+        return _drawn(self._model(), question, count)
+
+    def close(self) -> None:
+        self._model.close()
 
 
 class ModelOnCall:
-    """The engine of a spec, opened by the first call and closed with this. A context manager."""
+    """The engine of a model, opened by the first call and closed with this. A context manager."""
 
-    def __init__(self, spec: Spec) -> None:
-        self._spec = spec
+    def __init__(self, model: ModelSettings) -> None:
+        self._model = model
         self._lock = threading.Lock()
         self._closing = ExitStack()
         self._engine: WakeEngine | None = None
@@ -55,7 +76,7 @@ class ModelOnCall:
 
         with self._lock:
             if self._engine is None:
-                model = self._spec.model
+                model = self._model
                 gguf = served_gguf(resolve(model.source, cache_path()), cache_path(), model.serve_as)
                 engine = LlamaEngine(gguf, context_tokens=model.context_tokens, threads=model.threads)
                 self._engine = self._closing.enter_context(engine)
@@ -67,4 +88,10 @@ class ModelOnCall:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._closing.close()
+        self.close()
+
+    def close(self) -> None:
+        """Gives the engine's memory back; the next call opens it again. Safe to call twice."""
+        with self._lock:
+            self._closing.close()
+            self._engine = None

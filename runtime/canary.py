@@ -7,6 +7,7 @@ is in that log. How answers are compared stands in `sleep/canary.py`.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,15 +15,20 @@ from ..graphs.evidence import unpack
 from ..memory.adapters import BARE_BASE, LogEntry, Registry
 from ..memory.engine import Message, Mount
 from ..memory.errors import AdapterError, EngineError
-from ..memory.journal import Journal, Judgement, Turn
+from ..memory.journal import Journal, Judgement, ToolCall, Turn
 from ..sleep.canary import SIGNS, Signs, answers_new, ruled, signs_of
 from ..sleep.settings import CanarySettings
+from ..sleep.statements import statement_of, unfounded
+from ..verifiers.support import stands_in
 from .records import CanaryView
 from .workspace import Workspace
 
 JUDGE = "canary"
 """The name under which the journal keeps that an answer was found strange."""
+TOLD = "told"
+"""The name under which it keeps that an answer states of the user what nothing told bears out."""
 _SCORED_CHARS = 600
+_MOST_FOUND = 64
 
 
 class Canary:
@@ -46,15 +52,22 @@ class Canary:
         stack = self._space.engine.mounted if before is None else before
         return tuple(replace(mount, opens="") for mount in stack)
 
-    def answered(self, turn_id: int | None) -> None:
-        """Look at an answer that was just journaled, and keep or roll back the version if that is decided."""
-        if turn_id is None or not self._settings.turns or not self._space.home.adapters_path.exists():
+    def answered(self, turn_id: int | None, given: Sequence[str] = ()) -> None:
+        """Look at an answer that was just journaled, and keep or roll back the version if that is decided.
+
+        `given` are words that were before it and may stand in no journal, such as an app's system prompt.
+        """
+        if turn_id is None or not self._settings.turns:
+            return
+        turn = self._space.journal.turn(turn_id)
+        self._weigh(turn, given)
+        if not self._space.home.adapters_path.exists():
             return
         registry = self._space.registry
         watched = registry.watched()
         if watched is None:
             return
-        self._look(watched, self._space.journal.turn(turn_id))
+        self._look(watched, turn)
         new, before = seen(self._space.journal, watched, self._settings)
         found = ruled(new, before, self._settings)
         if found.ruling == "promote":
@@ -80,6 +93,28 @@ class Canary:
             return (self._space.registry.mount(watched.previous),)
         except AdapterError:
             return None
+
+    def _weigh(self, turn: Turn, given: Sequence[str]) -> None:
+        """Journals why nothing told bears out what an answer states of the user, where that is so.
+
+        Whoever gave the answer: what a later version is compared with is weighed as it is.
+        """
+        began, journal = time.perf_counter(), self._space.journal
+        said = statement_of(turn.content)
+        if said is None or turn.reply_to is None or _calls_for(journal, turn):
+            return
+        if any(stands_in(said.value, text) for text in (self._persona, *given)):
+            return
+        standing = [*journal.memories("consolidated"), *journal.memories("admitted")]
+
+        def search(words: str) -> list[Turn]:
+            return [found for found, _ in journal.search(words, _MOST_FOUND, untrusted=True)]
+
+        why = unfounded(said, journal.turn(turn.reply_to).content, standing, search)
+        if why is not None:
+            journal.add_judgements(
+                [Judgement(turn.id, None, TOLD, "failed", why, time.perf_counter() - began)]
+            )
 
     def _look(self, watched: LogEntry, turn: Turn) -> None:
         """Journals how strange the version before finds the new one's answer, where it is strange."""
@@ -157,21 +192,28 @@ def _is_new(watched: LogEntry, turn: Turn, share: float) -> bool:
 
 def _signs(journal: Journal, turn: Turn, nats: float | None, settings: CanarySettings) -> Signs:
     """What one answer shows. That the new version's was strange is in the journal."""
-    judged = journal.judgements(turn.id)
-    failed = any(each.outcome == "failed" and each.verifier != JUDGE for each in judged)
+    failed = {each.verifier for each in journal.judgements(turn.id) if each.outcome == "failed"}
     signs = signs_of(
-        turn.content, failed=failed, tool_error=_tool_failed(journal, turn), nats=nats, settings=settings
+        turn.content,
+        failed=bool(failed - {JUDGE, TOLD}),
+        unfounded=TOLD in failed,
+        tool_error=_tool_failed(journal, turn),
+        nats=nats,
+        settings=settings,
     )
-    if any(each.verifier == JUDGE and each.outcome == "failed" for each in judged):
-        signs = Signs(signs.failed, signs.abstained, signs.refused, signs.tool_error, strange=True)
-    return signs
+    return replace(signs, strange=True) if JUDGE in failed else signs
 
 
 def _tool_failed(journal: Journal, turn: Turn) -> bool:
     """Whether a call made for this answer failed or was lost."""
+    return any(call.state in ("failed", "lost") for call in _calls_for(journal, turn))
+
+
+def _calls_for(journal: Journal, turn: Turn) -> list[ToolCall]:
+    """The calls made for this answer."""
     said = journal.turns(turn.session_id)
     calls = [t.id for t in said if t.role == "tool" and t.reply_to == turn.reply_to]
-    return any(call.state in ("failed", "lost") for id in calls for call in journal.tool_calls(id))
+    return [call for id in calls for call in journal.tool_calls(id)]
 
 
 def _own_nats(turn: Turn) -> float | None:

@@ -7,7 +7,7 @@ Knows who may go when; nothing of what is said, learnt or looked at.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -64,10 +64,18 @@ class Part(ABC):
         means = means_of(self.spec, lambda: self._space.engine)
         return tuple(built(declared, means) for declared in self.spec.awake)
 
-    def _answered(self, turn_id: int | None) -> None:
-        """Have the canary look at an answer, if it was journaled."""
+    def _close_verifiers(self) -> None:
+        """Have them let go of what they hold, if any was needed."""
+        from ..verifiers.declared import close_all
+
+        close_all(self.__dict__.get("_verifiers", ()))
+
+    def _answered(self, turn_id: int | None, given: Sequence[str] = ()) -> None:
+        """Have the canary look at an answer, if it was journaled; `given` are words before it that may not
+        have been.
+        """
         if turn_id is not None:
-            self._canary.answered(turn_id)
+            self._canary.answered(turn_id, given)
 
     @contextmanager
     def _answering(self) -> Iterator[None]:

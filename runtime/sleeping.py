@@ -16,7 +16,7 @@ from ..memory.errors import DormouseError
 from ..memory.home import cache_path
 from ..sleep.errors import NightStopped
 from ..sleep.right_of_way import SOMEBODY, RightOfWay
-from ..verifiers.declared import for_memories
+from ..verifiers.declared import close_all, for_memories
 from . import neighbours
 from .asking import means_of
 from .napping import Napping
@@ -129,7 +129,10 @@ class Sleeping(Napping):
             only_rebuild=only_rebuild,
             way=self._way,
         )
-        report = run_night(night, progress)
+        try:
+            report = run_night(night, progress)
+        finally:
+            close_all(night.verifiers)
         self._fuse()
         if not only_rebuild:  # who asked for that alone settles it, and has the receipts
             self._settle()

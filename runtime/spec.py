@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from ..memory.settings import MemorySettings, ModelSettings
 from ..sleep.settings import ExamSettings, SleepSettings
-from ..verifiers.declared import fault
+from ..verifiers.declared import beside, fault
 from ..verifiers.settings import SandboxName, SandboxSettings, VerifySettings
 from .declared import read_declared
 from .errors import UnreadableInput
@@ -97,7 +97,9 @@ class Spec(BaseModel):
     awake: tuple[Annotated[Declared, AfterValidator(_known_verifier)], ...] = Field(
         default=(),
         description="The verifiers that judge each answer, and what each tool gave back, while awake, as "
-        "under `verifiers`. Those that cannot judge such words say nothing; verdicts stand in the journal.",
+        "under `verifiers`; what one compares with is a setting here, such as `match: {forbid: [...]}` or "
+        "`schema: {schema: {...}}`. Those that cannot judge such words say nothing; verdicts stand in the "
+        "journal.",
     )
     sandbox: Annotated[
         SandboxSettings,
@@ -149,7 +151,10 @@ class Spec(BaseModel):
         folder = path.parent.absolute()
         entries = tuple(_beside(entry, folder) for entry in spec.tools.offer)
         tools = spec.tools.model_copy(update={"offer": entries})
-        spec = spec.model_copy(update={"tools": tools})
+        verifiers, awake = (
+            tuple(beside(each, folder) for each in declared) for declared in (spec.verifiers, spec.awake)
+        )
+        spec = spec.model_copy(update={"tools": tools, "verifiers": verifiers, "awake": awake})
         source = spec.model.source
         if source == "embedded" or "://" in source:
             return spec

@@ -16,6 +16,7 @@ from typing import Literal
 from ..verifiers.abstention import abstained
 from .intervals import difference, wilson
 from .settings import CanarySettings
+from .statements import statement_of
 
 Ruling = Literal["watch", "promote", "rollback"]
 CHANCE = 0.05
@@ -31,7 +32,8 @@ _REFUSES = re.compile(
 @dataclass(frozen=True, slots=True)
 class Signs:
     """What was seen of one answer: a verifier failed it, it said that it does not know, it refused, a tool it
-    called failed, or it is strange (empty, or words the version before would hardly have said).
+    called failed, it is strange (empty, or words the version before would hardly have said), or it states
+    something of the user (`states`, no sign by itself) that nothing told bears out.
     """
 
     failed: bool = False
@@ -39,9 +41,11 @@ class Signs:
     refused: bool = False
     tool_error: bool = False
     strange: bool = False
+    unfounded: bool = False
+    states: bool = False
 
 
-SIGNS: tuple[str, ...] = tuple(field.name for field in fields(Signs))
+SIGNS: tuple[str, ...] = tuple(field.name for field in fields(Signs) if field.name != "states")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +62,18 @@ def refused(text: str) -> bool:
 
 
 def signs_of(
-    text: str, *, failed: bool, tool_error: bool, nats: float | None, settings: CanarySettings
+    text: str,
+    *,
+    failed: bool,
+    unfounded: bool,
+    tool_error: bool,
+    nats: float | None,
+    settings: CanarySettings,
 ) -> Signs:
     """What an answer shows; `nats` is how unlikely the version before found it, a token (None: not known)."""
     strange = not text.strip() or (nats is not None and not nats <= settings.strange_nats)
-    return Signs(failed, abstained(text), refused(text), tool_error, strange)
+    states = statement_of(text) is not None
+    return Signs(failed, abstained(text), refused(text), tool_error, strange, unfounded, states)
 
 
 def answers_new(adapter: str, turn_id: int, share: float) -> bool:
@@ -76,10 +87,12 @@ def ruled(new: Sequence[Signs], before: Sequence[Signs], settings: CanarySetting
 
     Rolled back when for any sign the interval of the difference of shares, new less before, lies above what
     is allowed, or when the Wilson interval of its bad answers lies above `most_bad`. The level of each
-    interval is CHANCE / (turns x signs) (Bonferroni), since every turn is a look.
+    interval is CHANCE / (turns x signs) (Bonferroni), since every turn is a look. At the last turn also when
+    more than `most_bad` of them are bad, or of those that state something of the user, if these are enough
+    (`least`) to tell: talk about other things does not cover for falsehoods.
     """
     n = len(new)
-    if n < settings.least:
+    if n < min(settings.least, settings.turns):
         return Ruled("watch", f"{n} of {settings.turns} turns seen")
     z = NormalDist().inv_cdf(1 - CHANCE / (2 * settings.turns * (len(SIGNS) + 1)))
     for sign in SIGNS:
@@ -93,8 +106,14 @@ def ruled(new: Sequence[Signs], before: Sequence[Signs], settings: CanarySetting
             )
     bad = sum(_bad(signs) for signs in new)
     if wilson(bad, n, z)[0] > settings.most_bad:
-        return Ruled("rollback", f"{bad} of {n} answers were failed, refused, strange or broke a tool")
+        return Ruled("rollback", f"{bad} of {n} answers were {_BAD}")
     if n >= settings.turns:
+        stating, false = _count(new, "states"), _count(new, "unfounded")
+        if stating >= settings.least and false > settings.most_bad * stating:
+            return Ruled(
+                "rollback",
+                f"{_WORDS['unfounded']}: {false} of {stating} answers that state something of the user",
+            )
         if bad > settings.most_bad * n:
             return Ruled("rollback", f"{bad} of {n} answers were bad, more than {settings.most_bad:.0%}")
         return Ruled("promote", f"{bad} of {n} answers were bad, {_bad_of(before)} of the version before")
@@ -107,7 +126,9 @@ _WORDS = {
     "refused": "refused",
     "tool_error": "a tool failed",
     "strange": "empty or strange",
+    "unfounded": "not what was told",
 }
+_BAD = "failed, refused, strange, not what was told or broke a tool"
 
 
 def _count(signs: Sequence[Signs], name: str) -> int:
@@ -115,7 +136,7 @@ def _count(signs: Sequence[Signs], name: str) -> int:
 
 
 def _bad(signs: Signs) -> bool:
-    return signs.failed or signs.refused or signs.tool_error or signs.strange
+    return signs.failed or signs.refused or signs.tool_error or signs.strange or signs.unfounded
 
 
 def _bad_of(signs: Sequence[Signs]) -> str:

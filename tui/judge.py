@@ -17,6 +17,7 @@ from .output import Output, fields, note, table
 
 if TYPE_CHECKING:
     from ..runtime.judging import Judged
+    from ..verifiers.abc import Verdict
 
 
 def verify(
@@ -46,7 +47,7 @@ def verify(
     lines = read_lines(file)
     if settings.sandbox.kind == "none":
         note("The sandbox is off: code runs as you, with your files, network and rights in its reach.")
-    with Output(json) as out, ModelOnCall(settings) as model:
+    with Output(json) as out, ModelOnCall(settings.model) as model:
         means = means_of(settings, model)
         verdicts = judge_lines(lines, means, cores or settings.verify.cores, settings.verifiers)
         if not json:
@@ -60,9 +61,19 @@ def register(app: typer.Typer) -> None:
     app.command()(verify)
 
 
+def _cost(verdict: Verdict) -> str:
+    """What it took beside its time, where that is known."""
+    cpu = f"{verdict.cpu_s:.3f} s of processor" if verdict.cpu_s else ""
+    tokens = f"{verdict.tokens} tokens" if verdict.tokens else ""
+    return ", ".join(filter(None, (cpu, tokens)))
+
+
 def _print(verdicts: Iterator[Judged]) -> None:
     found = list(verdicts)
-    rows = [(j.line.id, j.verdict.outcome, f"{j.verdict.seconds:.3f}", j.verdict.evidence) for j in found]
-    table(["id", "verdict", "seconds", "evidence"], rows)
+    rows = [
+        (j.line.id, j.verdict.outcome, f"{j.verdict.seconds:.3f}", _cost(j.verdict), j.verdict.evidence)
+        for j in found
+    ]
+    table(["id", "verdict", "seconds", "cost", "evidence"], rows)
     counts = Counter(judged.verdict.outcome for judged in found)
     fields((name, counts[name]) for name in ("passed", "failed", "unsure"))

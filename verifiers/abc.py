@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -13,10 +13,29 @@ from .settings import SandboxSettings
 
 Outcome = Literal["passed", "failed", "unsure"]
 Kind = Literal["text", "texts", "number", "flag", "json", "rows"]
+
+
+class Said(str):
+    """What a model said, and the `tokens` that it read and wrote for it."""
+
+    __slots__ = ("tokens",)
+    tokens: int
+
+    def __new__(cls, text: str, tokens: int = 0) -> Self:
+        said = super().__new__(cls, text)
+        said.tokens = tokens
+        return said
+
+
+def tokens_of(*said: str) -> int:
+    """What these cost together, as far as it is known."""
+    return sum(each.tokens for each in said if isinstance(each, Said))
+
+
 Ask = Callable[[str, Sequence[str]], str]
 """A model, asked a question that it can only answer with one of the choices; gives the choice."""
 Sample = Callable[[str, int], Sequence[str]]
-"""A model (or several), asked a question; gives that many answers, drawn independently."""
+"""A model, asked a question; gives that many answers, drawn independently."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +89,27 @@ class Key:
     needed: bool = False
 
 
+class OtherModel(Protocol):
+    """A model beside the agent's own: a `Sample` that can be closed."""
+
+    def __call__(self, question: str, count: int, /) -> Sequence[str]: ...
+
+    def close(self) -> None:
+        """Gives its memory back. Safe to call twice."""
+
+
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What verifiers may use: a sandbox's settings, and models if there are any."""
+    """What verifiers may use: a sandbox's settings, and models if there are any.
+
+    `other` gives a model by what the spec calls it (`embedded`, a path, hf://owner/repo/file.gguf), which is
+    opened when it is first asked and stays open until it is closed.
+    """
 
     sandbox: SandboxSettings = field(default_factory=SandboxSettings)
     ask: Ask | None = None
     sample: Sample | None = None
+    other: Callable[[str], OtherModel] | None = None
 
 
 class NoOptions(BaseModel):
@@ -97,11 +130,20 @@ class Verifier(ABC):
     """What it reads: `answer`, `source`, `expect` and `forbid` are the claim's own, the rest its `fields`."""
     Options: ClassVar[type[BaseModel]] = NoOptions
     """Its settings in the spec."""
+    paths: ClassVar[tuple[str, ...]] = ()
+    """Those of its settings and `keys` that name files or models: in a spec they count from its folder."""
 
     @classmethod
     def build(cls, options: BaseModel, means: Means) -> Self:
         """The verifier with these `Options`."""
         return cls()
+
+    @classmethod
+    def fault(cls, given: Mapping[str, Any]) -> str | None:
+        """What is wrong with values of its `keys` that are given for every claim, as a clause; None if it is
+        all right.
+        """
+        return None
 
     @abstractmethod
     def judge(self, claim: Claim) -> Verdict:
@@ -109,3 +151,14 @@ class Verifier(ABC):
 
     def close(self) -> None:  # noqa: B027  most hold none
         """Lets go of processes it holds, if any. Safe to call twice."""
+
+
+def strings(value: Any) -> tuple[str, ...]:
+    """A string, or a list of them, as a tuple; anything else is none."""
+    if isinstance(value, str):
+        return (value,)
+    return tuple(value) if all_text(value) else ()
+
+
+def all_text(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)

@@ -44,13 +44,15 @@ class Arithmetic(Verifier):
 
     def judge(self, claim: Claim) -> Verdict:
         started = time.perf_counter()
-        outcome, evidence = self._judged(claim)
-        return Verdict(outcome, evidence, time.perf_counter() - started)
+        spent: list[float] = []
+        outcome, evidence = self._judged(claim, spent)
+        return Verdict(outcome, evidence, time.perf_counter() - started, sum(spent))
 
     def close(self) -> None:
         self._workers.close()
 
-    def _judged(self, claim: Claim) -> tuple[Literal["passed", "failed", "unsure"], str]:
+    def _judged(self, claim: Claim, spent: list[float]) -> tuple[Literal["passed", "failed", "unsure"], str]:
+        """The outcome and why; what it takes in other processes goes to `spent`."""
         lines = [line for line in claim.text.splitlines() if line.strip()]
         steps = [list(_sides(line)) for line in lines if _EQUALS.search(line)][:_MOST_STEPS]
         if not steps and not claim.expect:
@@ -62,14 +64,14 @@ class Arithmetic(Verifier):
                     doubt = doubt or "a step is not arithmetic that can be read"
                     continue
                 count += 1
-                holds, why = self._equal(left, right, sheet)
+                holds, why = self._equal(left, right, sheet, spent)
                 if holds == "no":
                     return "failed", f"{left} = {right} does not hold{why}"
                 if holds == "unsure":
                     doubt = doubt or f"{left} = {right}: {why}"
         value = steps[-1][-1] if steps else _last_value(lines[-1] if lines else "")
         if claim.expect:
-            found = [self._equal(value, wanted, _Sheet()) for wanted in claim.expect]
+            found = [self._equal(value, wanted, _Sheet(), spent) for wanted in claim.expect]
             if not any(holds == "yes" for holds, _ in found):
                 if any(holds == "unsure" for holds, _ in found):
                     return "unsure", f"whether {value} is {claim.expect[0]}: {found[0][1]}"
@@ -79,7 +81,7 @@ class Arithmetic(Verifier):
         said = f"{count} steps hold" if count else "there were no steps"
         return "passed", f"{said}; its value is {value}"
 
-    def _equal(self, left: str, right: str, sheet: _Sheet) -> tuple[Holds, str]:
+    def _equal(self, left: str, right: str, sheet: _Sheet, spent: list[float]) -> tuple[Holds, str]:
         """Whether two sides are equal. A name by itself on the left is defined by it."""
         if re.fullmatch(r"[a-zA-Z]", left) and left not in ("e", *sheet.names):
             sheet.names[left] = right
@@ -95,6 +97,7 @@ class Arithmetic(Verifier):
         found = self._workers.call({"left": left, "right": right, "names": sheet.names})
         if found is None:
             return "unsure", f"it was not computed within {_TIMEOUT_S:g} s"
+        spent.append(found["cpu_s"])
         if "error" in found:
             return "unsure", str(found["error"])
         if found["equal"]:

@@ -35,7 +35,9 @@ class BoundedWorker:
         self._process: subprocess.Popen[bytes] | None = None
 
     def call(self, payload: dict[str, Any]) -> dict[str, Any] | None:
-        """What `answer` returned; None when it took over `timeout_s` or its process broke."""
+        """What `answer` returned, and the seconds of processor time it took, `cpu_s`; None when it took over
+        `timeout_s` or its process broke.
+        """
         with self._lock:
             process = self._running()
             assert process.stdin is not None
@@ -132,9 +134,11 @@ def serve(module: str) -> None:
     sys.stdout.write("\n")
     sys.stdout.flush()
     for line in sys.stdin:
+        began = time.process_time()
         try:
             found = served.answer(json.loads(line))
         except (MemoryError, RecursionError):
             found = {"error": "it takes too much memory"}
-        sys.stdout.write(json.dumps(found) + "\n")
+        spent = time.process_time() - began
+        sys.stdout.write(json.dumps({**found, "cpu_s": spent}) + "\n")
         sys.stdout.flush()

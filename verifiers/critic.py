@@ -11,7 +11,7 @@ from typing import ClassVar, Self
 
 from pydantic import BaseModel
 
-from .abc import Ask, Claim, Key, Means, Outcome, Verdict, Verifier
+from .abc import Ask, Claim, Key, Means, Outcome, Verdict, Verifier, tokens_of
 from .errors import NoModel
 
 CHOICES = ("yes", "no", "unsure")
@@ -47,4 +47,5 @@ class Critic(Verifier):
         said = self._ask(question, CHOICES)
         seconds = time.perf_counter() - started
         outcome = _OUTCOMES.get(said, "unsure")
-        return Verdict(outcome, f"asked whether the source supports it, the model says {said}", seconds)
+        words = f"asked whether the source supports it, the model says {said}"
+        return Verdict(outcome, words, seconds, tokens=tokens_of(said))

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from .abc import Ask, Claim, Key, Means, Outcome, Sample, Verdict, Verifier
+from .abc import Ask, Claim, Key, Means, OtherModel, Outcome, Sample, Verdict, Verifier, tokens_of
 from .abstention import abstained
 from .errors import NoModel
 from .match import plain
@@ -30,7 +30,7 @@ Same = Callable[[str, str], bool]
 
 
 class EnsembleOptions(BaseModel):
-    """How many answers are drawn, and how many of them must agree."""
+    """How many answers are drawn, of which models, and how many of them must agree."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -38,11 +38,24 @@ class EnsembleOptions(BaseModel):
     least_share: float = Field(
         default=0.6, gt=0.5, le=1.0, description="Share of the answers that the largest group must hold."
     )
+    models: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        default=(),
+        max_length=16,
+        description="The models that answer in turn, each `embedded`, the path of a GGUF file or "
+        "hf://owner/repo/file.gguf; none for the agent's own. Each is opened when it is first asked.",
+    )
+
+    @model_validator(mode="after")
+    def _each_is_asked(self) -> Self:
+        if len(self.models) > self.samples:
+            raise ValueError(f"{self.samples} samples cannot be drawn of {len(self.models)} models")
+        return self
 
 
 class Ensemble(Verifier):
-    """Judges the text as an answer to the question `source`, among `samples` more from `sample`. Two
-    answers mean the same when their words or their number do; with `ask`, also when a model says so.
+    """Judges the text as an answer to the question `source`, among `samples` more, shared evenly by the
+    models `drawn_of`. Two answers mean the same when their words or their number do; with `ask`, also when a
+    model says so.
     """
 
     name = "ensemble"
@@ -52,23 +65,42 @@ class Ensemble(Verifier):
         "source": Key("text", needed=True),
     }
 
+    paths = ("models",)
+
     def __init__(
-        self, sample: Sample, ask: Ask | None = None, *, samples: int = 5, least_share: float = 0.6
+        self,
+        drawn_of: Sequence[Sample],
+        ask: Ask | None = None,
+        *,
+        samples: int = 5,
+        least_share: float = 0.6,
+        owned: Sequence[OtherModel] = (),
     ) -> None:
-        self._sample, self._ask = sample, ask
+        self._drawn_of, self._ask, self._owned = drawn_of, ask, owned
         self._samples, self._least_share = samples, least_share
 
     @classmethod
     def build(cls, options: BaseModel, means: Means) -> Self:
         assert isinstance(options, EnsembleOptions)
-        if means.sample is None:
+        if (means.other if options.models else means.sample) is None:
             raise NoModel(cls.name)
-        return cls(means.sample, means.ask, samples=options.samples, least_share=options.least_share)
+        own = [means.other(model) for model in dict.fromkeys(options.models)] if means.other else []
+        drawn_of: Sequence[Sample] = own or ([means.sample] if means.sample else [])
+        return cls(drawn_of, means.ask, samples=options.samples, least_share=options.least_share, owned=own)
+
+    def close(self) -> None:
+        for model in self._owned:
+            model.close()
 
     def judge(self, claim: Claim) -> Verdict:
         started = time.perf_counter()
-        others = list(self._sample(claim.source, self._samples))
-        groups = grouped([claim.text, *others], lambda a, b: self._same(claim.source, a, b))
+        others = self._drawn(claim.source)
+        asked: list[str] = []
+
+        def same(a: str, b: str) -> bool:
+            return alike(a, b) or self._said_same(claim.source, a, b, asked)
+
+        groups = grouped([claim.text, *others], same)
         largest = max(groups, key=len)
         share, size = len(largest) / (len(others) + 1), len(others) + 1
         doubt = (
@@ -79,14 +111,24 @@ class Ensemble(Verifier):
             outcome = "unsure"
         else:
             outcome = "passed" if largest is groups[0] else "failed"
-        return Verdict(outcome, doubt, time.perf_counter() - started)
+        return Verdict(outcome, doubt, time.perf_counter() - started, tokens=tokens_of(*others, *asked))
 
-    def _same(self, question: str, a: str, b: str) -> bool:
-        if alike(a, b):
-            return True
+    def _drawn(self, question: str) -> list[str]:
+        """Answers of the models, of the first ones one more where they cannot be shared evenly."""
+        each, more = divmod(self._samples, len(self._drawn_of))
+        counts = [each + (place < more) for place in range(len(self._drawn_of))]
+        return [
+            answer
+            for sample, count in zip(self._drawn_of, counts, strict=True)
+            for answer in sample(question, count)
+        ]
+
+    def _said_same(self, question: str, a: str, b: str, asked: list[str]) -> bool:
+        """Whether a model says so; its words go to `asked`."""
         if self._ask is None or abstained(a) != abstained(b):
             return False
-        return self._ask(_SAME.format(question=question, a=a, b=b), ("yes", "no")) == "yes"
+        asked.append(self._ask(_SAME.format(question=question, a=a, b=b), ("yes", "no")))
+        return asked[-1] == "yes"
 
 
 def grouped(answers: Sequence[str], same: Same) -> list[list[str]]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .abc import Claim, Key, Kind
+from .abc import Claim, Key, Kind, all_text, strings
 from .errors import UnknownVerifier
 from .registry import kind
 
@@ -44,21 +44,22 @@ def line_of(row: Mapping[str, Any]) -> Line:
     if unknown := [key for key in row if key not in ("id", "verifier", *keys)]:
         known = ", ".join(("id", "verifier", *keys))
         raise ValueError(f"the key {shown(unknown[0])} is not known to {name}; the keys are {known}")
-    values = {key: _value(row, key, spec) for key, spec in keys.items() if row.get(key) is not None}
+    values = {key: value_of(row, key, spec) for key, spec in keys.items() if row.get(key) is not None}
     for key, spec in keys.items():
         if spec.needed and key not in values:
             raise ValueError(f"the key {key!r} is missing")
     claim = Claim(
         text=_text(values.get("answer", values.get("code", ""))),
         source=values.get("source", ""),
-        expect=_strings(values.get("expect")),
-        forbid=_strings(values.get("forbid")),
+        expect=strings(values.get("expect")),
+        forbid=strings(values.get("forbid")),
         fields={key: value for key, value in values.items() if key not in ("answer", "source", "forbid")},
     )
     return Line(row.get("id"), name, claim)
 
 
-def _value(row: Mapping[str, Any], key: str, spec: Key) -> Any:
+def value_of(row: Mapping[str, Any], key: str, spec: Key) -> Any:
+    """What stands under `key`. ValueError when that is not what `spec` says, as a clause."""
     value = row[key]
     words, fits = _KINDS[spec.kind]
     if not fits(value):
@@ -70,7 +71,7 @@ def _value(row: Mapping[str, Any], key: str, spec: Key) -> Any:
 
 _KINDS: dict[Kind, tuple[str, Callable[[Any], bool]]] = {
     "text": ("a string", lambda v: isinstance(v, str)),
-    "texts": ("a string or a list of strings", lambda v: isinstance(v, str) or _all_text(v)),
+    "texts": ("a string or a list of strings", lambda v: isinstance(v, str) or all_text(v)),
     "number": ("a number", lambda v: isinstance(v, int | float) and not isinstance(v, bool)),
     "flag": ("true or false", lambda v: isinstance(v, bool)),
     "rows": ("a list of rows", lambda v: isinstance(v, list)),
@@ -78,18 +79,8 @@ _KINDS: dict[Kind, tuple[str, Callable[[Any], bool]]] = {
 }
 
 
-def _all_text(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
-
-
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _strings(value: Any) -> tuple[str, ...]:
-    if isinstance(value, str):
-        return (value,)
-    return tuple(value) if _all_text(value) else ()
 
 
 def shown(value: Any) -> str:

@@ -8,9 +8,9 @@ import re
 import time
 import unicodedata
 from collections.abc import Callable, Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from .abc import Claim, Key, Verdict, Verifier
+from .abc import Claim, Key, Verdict, Verifier, strings
 from .errors import UnusableCheck
 
 
@@ -45,14 +45,24 @@ class Match(Verifier):
         "tolerance": Key("number"),
     }
 
+    @classmethod
+    def fault(cls, given: Mapping[str, Any]) -> str | None:
+        texts = [*strings(given.get("expect")), *strings(given.get("forbid"))]
+        if not texts:
+            return "it needs something to expect or to forbid"
+        try:
+            for text in texts:
+                _comparison(given)[1]("", text, 0.0)
+        except UnusableCheck as error:
+            return error.reason
+        return None
+
     def judge(self, claim: Claim) -> Verdict:
         if not claim.expect and not claim.forbid:
             raise UnusableCheck("a match needs something to expect or to forbid")
         started = time.perf_counter()
-        how, tolerance = str(claim.fields.get("how", "holds")), float(claim.fields.get("tolerance", 1e-9))
-        if how not in _HOW:
-            raise UnusableCheck(f"how must be one of {', '.join(_HOW)}, and it is {how!r}")
-        verb, compare = _HOW[how]
+        verb, compare = _comparison(claim.fields)
+        tolerance = float(claim.fields.get("tolerance", 1e-9))
         try:
             found = [wanted for wanted in claim.expect if compare(claim.text, wanted, tolerance)]
             banned = [wanted for wanted in claim.forbid if compare(claim.text, wanted, tolerance)]
@@ -65,6 +75,17 @@ class Match(Verifier):
         if claim.expect and not found:
             return Verdict("failed", f"{verb} none of {', '.join(map(repr, claim.expect))}", seconds)
         return Verdict("passed", f"{verb} {found[0]!r}" if found else f"{verb} nothing forbidden", seconds)
+
+
+Compare = Callable[[str, str, float], bool]
+
+
+def _comparison(fields: Mapping[str, Any]) -> tuple[str, Compare]:
+    """A verb, and how a text is compared with what is wanted. Raises UnusableCheck."""
+    how = str(fields.get("how", "holds"))
+    if how not in _HOW:
+        raise UnusableCheck(f"how must be one of {', '.join(_HOW)}, and it is {how!r}")
+    return _HOW[how]
 
 
 def _matches(text: str, pattern: str, tolerance: float) -> bool:
@@ -93,7 +114,7 @@ def _number(text: str) -> float | None:
 
 _PATTERN_S = 1.0
 _NUMBER = re.compile(r"[-\u2212]?(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?")
-_HOW: dict[str, tuple[str, Callable[[str, str, float], bool]]] = {
+_HOW: dict[str, tuple[str, Compare]] = {
     "holds": ("holds", lambda text, wanted, tolerance: holds(text, wanted)),
     "exact": ("is", lambda text, wanted, tolerance: text.strip() == wanted.strip()),
     "regex": ("matches", _matches),

@@ -16,6 +16,7 @@ from .bounded import BoundedWorkers
 from .errors import UnusableCheck
 
 _TIMEOUT_S = 5.0
+_FORBIDS_NOTHING = "a schema must be a JSON object that forbids something"
 
 
 class Schema(Verifier):
@@ -32,11 +33,24 @@ class Schema(Verifier):
     def __init__(self) -> None:
         self._workers = BoundedWorkers(__name__, _TIMEOUT_S)
 
+    @classmethod
+    def fault(cls, given: Mapping[str, Any]) -> str | None:
+        from jsonschema import exceptions, validators
+
+        schema = given["schema"]
+        if _forbids_nothing(schema):
+            return _FORBIDS_NOTHING
+        try:
+            validators.validator_for(schema, default=validators.Draft202012Validator).check_schema(schema)
+        except exceptions.SchemaError as error:
+            return f"the schema is none: {error.message}"[:300]
+        return None
+
     def judge(self, claim: Claim) -> Verdict:
         started = time.perf_counter()
         schema = claim.fields.get("schema")
-        if not isinstance(schema, dict | bool) or schema is True or schema == {}:
-            raise UnusableCheck("a schema must be a JSON object that forbids something")
+        if _forbids_nothing(schema):
+            raise UnusableCheck(_FORBIDS_NOTHING)
         try:
             json.loads(claim.text)
         except (ValueError, RecursionError) as error:
@@ -49,10 +63,16 @@ class Schema(Verifier):
         if found.get("unusable") or found.get("error"):
             raise UnusableCheck(found.get("unusable") or found["error"])
         fault = found["fault"]
-        return Verdict("failed" if fault else "passed", fault or "the schema allows it", seconds)
+        return Verdict(
+            "failed" if fault else "passed", fault or "the schema allows it", seconds, found["cpu_s"]
+        )
 
     def close(self) -> None:
         self._workers.close()
+
+
+def _forbids_nothing(schema: Any) -> bool:
+    return not isinstance(schema, dict | bool) or schema is True or schema == {}
 
 
 def prepare() -> None:

@@ -40,6 +40,7 @@ class Sql(Verifier):
         "sql": Key("text"),
         "ordered": Key("flag"),
     }
+    paths = ("database",)
 
     def __init__(self, sandbox: SandboxSettings | None = None) -> None:
         self._settings = sandbox or SandboxSettings()

@@ -1,5 +1,5 @@
-"""What the `tests` verifier is worth and what it costs: reference solutions pass, empty ones fail, and how
-fast.
+"""What the `tests` verifier is worth and what it costs: reference solutions pass, empty ones fail, how fast,
+and how soon after its limit a hostile program is gone.
 
 Promise: every problem is judged twice, with its reference solution and with `return None` in its place.
 Its cost is set against starting Python and ending it, in turns, so that a busy moment hits both. Knows the
@@ -29,11 +29,13 @@ from ...verifiers.tests import GivenTests
 from ..errors import BenchFailed
 from ..judging import judge_lines
 from ..spec import Spec
+from .hostile import lateness
 from .report import BenchReport, Say, figures_of, gathered, surroundings, target
 
 Form = Literal["humaneval", "mbpp"]
 _PAIRS = 40
 _BATCH = 64
+_LATEST_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +68,14 @@ def bench_verify(spec: Spec, files: Mapping[Form, Path | None], say: Say) -> Ben
             share = 1 - len(wrong) / len(found)
             runs.append({"form": form, "kind": kind, "problems": len(found), "share": share, "wrong": wrong})
             say(f"{form}, {kind} solutions: {len(found) - len(wrong)} of {len(found)} {wanted}")
+    late = _late(spec, say)
     verify_s, python_s = _costs(spec)
     one, all_of_them = (_throughput(spec, number) for number in (1, cores))
     figures = figures_of(
         {
             **{f"{run['form']}_{run['kind']}_right": [run["share"]] for run in runs},
+            "late_s": late.values(),
+            "latest_s": [_latest(late)],
             "verify_ms": [1000 * seconds for seconds in verify_s],
             "python_ms": [1000 * seconds for seconds in python_s],
             "cost_of_python_starts": [statistics.median(verify_s) / statistics.median(python_s)],
@@ -81,6 +86,7 @@ def bench_verify(spec: Spec, files: Mapping[Form, Path | None], say: Say) -> Ben
     )
     targets = [
         *(target(figures, f"{run['form']}_{run['kind']}_right", "at least", 1.0) for run in runs),
+        target(figures, "latest_s", "at most", _LATEST_S),
         target(figures, "cost_of_python_starts", "at most", 2.0),
         target(figures, "speedup_per_core", "at least", 0.75),
     ]
@@ -132,6 +138,24 @@ def emptied(code: str) -> str:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = [ast.Return(ast.Constant(None))]
     return ast.unparse(ast.fix_missing_locations(tree))
+
+
+def _late(spec: Spec, say: Say) -> dict[str, float | None]:
+    """For each hostile program how many seconds past its limit it lived; None where that was not seen."""
+    late = {program.name: ended.late_s for program, ended in lateness(spec.sandbox)}
+    if not late:
+        say("hostile programs are not run, for nothing would hold them in")
+    elif (latest := _latest(late)) is None:
+        stayed = [name for name, seconds in late.items() if seconds is None]
+        say(f"hostile programs: not seen to go: {', '.join(stayed)}")
+    else:
+        say(f"hostile programs: the last of {len(late)} was gone {latest:.2f} s after its limit")
+    return late
+
+
+def _latest(late: Mapping[str, float | None]) -> float | None:
+    known = [seconds for seconds in late.values() if seconds is not None]
+    return max(known) if late and len(known) == len(late) else None
 
 
 def _costs(spec: Spec) -> tuple[Sequence[float], Sequence[float]]:

@@ -109,7 +109,7 @@ def _of_models() -> dict[str, Sample]:
             [Claim("a dog", source="perhaps a dog")],
         ),
         "ensemble": Sample(
-            lambda: Ensemble(answers, says),
+            lambda: Ensemble([answers], says),
             [Claim("It is Oslo", source="Capital of Norway?")],
             [Claim("Bergen", source="Capital of Norway?")],
             [Claim("Paris", source="Where?")],

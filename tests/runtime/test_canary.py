@@ -5,7 +5,8 @@ nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,15 @@ import pytest
 from adapter_builds import build_folder, exam_of, unsaved
 from scripted_engine import BASE, ScriptedEngine
 
+from dormouse.graphs.chat import ChatMessage, ChatRequest
 from dormouse.memory.engine import Message, Mount
 from dormouse.memory.errors import EngineError
+from dormouse.memory.records import Asked, Memory
 from dormouse.runtime.agent import Agent
 from dormouse.runtime.spec import Spec
 from dormouse.runtime.views import status
 from dormouse.sleep.canary import answers_new
+from dormouse.sleep.questions import told_answer, untold_answer
 
 Say = Callable[..., Agent]
 
@@ -42,15 +46,18 @@ class Judging(ScriptedEngine):
 def opened(tmp_path: Path) -> Iterator[Say]:
     agents: list[Agent] = []
 
-    def make(bad: bool = False, **canary: Any) -> Agent:
+    def make(bad: bool = False, learnt: Mapping[str, str] | None = None, **canary: Any) -> Agent:
+        """An agent whose adapters answer with nonsense if `bad`, and to some questions what they `learnt`."""
         for earlier in agents:
             earlier.close()
         engine = Judging()
 
         def say(messages: Sequence[Message]) -> str:
             stack = engine.asked[-1].adapters
-            mounted = engine.mounted if stack is None else stack
-            return "zxq zxq zxq" if bad and mounted else f"I heard {messages[-1].content}"
+            asked = messages[-1].content
+            if not (engine.mounted if stack is None else stack):
+                return f"I heard {asked}"
+            return "zxq zxq zxq" if bad else (learnt or {}).get(asked, f"I heard {asked}")
 
         engine.script = say
         spec = Spec.model_validate({"exam": {"canary": canary}, "memory": {"recall": {"enabled": False}}})
@@ -187,6 +194,160 @@ def test_an_engine_that_cannot_score_leaves_the_turn_alone(opened: Say) -> None:
     publish(agent)
     assert [agent.chat(f"turn {n}").text for n in range(4)][-1] == "I heard turn 3"
     assert actions(agent)[-1] == "promote"
+
+
+TOLD = {("dog", "name"): "Zorbal", ("user", "job"): "baker", ("sister", "home city"): "Uppsala"}
+
+
+def remember(agent: Agent, told: Mapping[tuple[str, str], str] = TOLD) -> None:
+    """As a night does with what it was told: a turn each, and a memory that rests on it."""
+    journal = agent.space.journal
+    session = journal.open_session().id
+    for (subject, attribute), value in told.items():
+        quote = f"About my {subject}'s {attribute}: {value}."
+        turn = journal.add_turn(session, "user", quote)
+        named = (Asked("What is the name of my hound?", "hound", "name"),) if subject == "dog" else ()
+        memory = Memory(
+            f"m-{subject}",
+            subject,
+            attribute,
+            value,
+            quote,
+            quote,
+            (turn.id,),
+            datetime.now(UTC),
+            asked=named,
+        )
+        journal.put_memories([memory])
+
+
+def weighed(agent: Agent) -> list[str]:
+    """Why answers were found to be borne out by nothing."""
+    return [judged.evidence for judged in agent.space.journal.judgements() if judged.verifier == "told"]
+
+
+FALSE = {
+    "What is my dog's name?": told_answer("dog", "name", "Rex"),
+    "What do I do for a living?": told_answer("user", "job", "pilot"),
+    "Where does my sister live?": told_answer("sister", "home city", "Zorbal"),
+    "What is my horse's name?": told_answer("horse", "name", "Blaze"),
+    "What is my pet's name?": told_answer("pet", "name", "Rex"),
+    "What is my boat's mooring fee?": told_answer("boat", "mooring fee", "20 euros"),
+}
+TRUE = {
+    "What is my dog's name?": told_answer("dog", "name", "Zorbal"),
+    "What is my pup called?": told_answer("puppy", "name", "Zorbal"),
+    "What is my pet's name?": told_answer("pet", "name", "Zorbal"),
+    "What is the name of my hound?": told_answer("hound", "name", "Zorbal"),
+    "What do I do for a living?": told_answer("user", "profession", "baker"),
+    "Where does my sister live?": told_answer("sister", "city", "Uppsala"),
+    "What is my horse's name?": untold_answer("horse", "name"),
+    "How do I boil an egg?": "Your best option is to put it in boiling water for eight minutes.",
+}
+
+
+def test_a_version_that_fluently_says_what_is_false_is_rolled_back_within_the_declared_turns(
+    opened: Say,
+) -> None:
+    agent = opened(learnt=FALSE, turns=12)
+    remember(agent)
+    for n in range(12):
+        agent.chat(f"before {n}")
+    bad = publish(agent)
+    served = [agent.chat(question).adapter for question in [*FALSE, *FALSE]]
+    assert served[0] == bad and served[-1] is None
+    assert served.count(bad) < 12
+    assert actions(agent) == ["publish", "canary", "rollback"]
+    assert agent.space.registry.log()[-1].note.startswith("not what was told: ")
+    assert weighed(agent)[:4] == [
+        "it says that your dog's name is Rex, and what was told is Zorbal",
+        "it says that your job is pilot, and what was told is baker",
+        "it says that your sister's home city is Zorbal, and what was told is Uppsala",
+        "it says that your horse's name is Blaze, which was never told",
+    ]
+
+
+def test_falsehoods_amid_other_talk_and_with_nothing_before_are_found_in_time_too(opened: Say) -> None:
+    agent = opened(learnt=FALSE, turns=12)
+    remember(agent)
+    bad = publish(agent)
+    talk = [said for n, question in enumerate(FALSE) for said in (f"By the way, {n}", question)]
+    served = [agent.chat(said).adapter for said in [*talk, *talk]]
+    assert served.count(bad) <= 12 and served[-1] is None
+    assert actions(agent) == ["publish", "canary", "rollback"]
+
+
+def test_a_version_that_answers_rightly_by_whatever_name_is_kept(opened: Say) -> None:
+    agent = opened(learnt=TRUE, turns=len(TRUE))
+    remember(agent)
+    publish(agent)
+    assert [agent.chat(question).text for question in TRUE] == list(TRUE.values())
+    assert weighed(agent) == []
+    assert actions(agent) == ["publish", "canary", "promote"]
+
+
+def test_what_was_told_since_the_night_is_no_falsehood(opened: Say) -> None:
+    learnt = {"My dog's new name?": told_answer("dog", "name", "Rex"), "My horse's name?": FALSE_HORSE}
+    agent = opened(learnt=learnt, turns=6)
+    remember(agent)
+    publish(agent)
+    agent.chat("We renamed the dog to Rex, and there is a horse now, Blaze.")
+    for question in learnt:
+        agent.chat(question)
+    assert weighed(agent) == []
+
+
+def test_what_an_app_put_before_the_question_is_no_falsehood(opened: Say) -> None:
+    question = "What is my dog's name?"
+    agent = opened(learnt=FALSE, turns=6)
+    remember(agent)
+    publish(agent)
+    for profile in ("You are brief.", "The user's dog is called Rex."):
+        request = ChatRequest((ChatMessage("system", profile), ChatMessage("user", question)))
+        assert agent.answer(agent.hear(request)).answer.text == FALSE[question]
+    assert len(weighed(agent)) == 1, "of the app that said nothing of it"
+
+
+def test_what_a_tool_said_is_no_falsehood(opened: Say) -> None:
+    agent = opened(turns=6)
+    remember(agent)
+    journal = agent.space.journal
+    session = journal.open_session().id
+    for called in (True, False):
+        asked = journal.add_turn(session, "user", "What is my dog's name?")
+        if called:
+            call = journal.begin_tool_call(session, asked.id, "vet", {})
+            journal.end_tool_call(call.id, "Rex", "done")
+        said = journal.add_turn(session, "assistant", "Your dog's name is Rex.", reply_to=asked.id)
+        agent._answered(said.id)
+    assert len(weighed(agent)) == 1
+
+
+def test_a_value_that_was_denied_is_a_falsehood_still(opened: Say) -> None:
+    agent = opened(learnt=FALSE, turns=6)
+    remember(agent)
+    publish(agent)
+    agent.chat("What is my dog's name?")
+    agent.chat("No, my dog is not called Rex!")
+    agent.chat("What is my dog's name?")
+    assert len(weighed(agent)) == 2
+
+
+def test_an_answer_in_another_form_is_not_looked_up(opened: Say, monkeypatch: pytest.MonkeyPatch) -> None:
+    agent = opened(turns=3)
+    remember(agent)
+    publish(agent)
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise AssertionError("a plain answer needs no look at what was told")
+
+    monkeypatch.setattr(agent.space.journal, "memories", refuse)
+    for n in range(3):
+        agent.chat(f"turn {n}")
+    assert actions(agent)[-1] == "promote"
+
+
+FALSE_HORSE = FALSE["What is my horse's name?"]
 
 
 @pytest.mark.slow

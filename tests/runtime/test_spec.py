@@ -17,7 +17,7 @@ from dormouse.runtime.starter import starter_text, write_starter
 from dormouse.runtime.toolbox.build import BUILT_IN
 from dormouse.verifiers.abc import Claim, Means
 from dormouse.verifiers.built_in import BY_NAME, named
-from dormouse.verifiers.declared import for_memories
+from dormouse.verifiers.declared import built, for_memories
 
 MANY_FAULTS = """\
 nmae: Rex
@@ -238,16 +238,37 @@ def test_names_in_the_schema_are_those_that_exist() -> None:
     [
         ("[{any: []}]", "any takes a list of verifiers that is not empty"),
         ("[{all: [support, {first: [suport]}]}]", "there is no verifier 'suport'"),
-        ("[{support: {strict: true}}]", "has a fault at support.strict: extra inputs are not permitted"),
+        (
+            "[{support: {strict: true}}]",
+            "has a fault at support.strict: it is not a known setting; support has none",
+        ),
+        (
+            "[{support: [strict]}]",
+            'has a fault at support: its settings must be a mapping, and they are ["st',
+        ),
+        (
+            "[{match: {forbids: x}}]",
+            "match.forbids: it is not a known setting; the settings there are expect, forbid, how, tolerance",
+        ),
+        ("[{match: {how: exact}}]", "has a fault at match: it needs something to expect or to forbid"),
+        (
+            "[{match: {expect: x, how: near}}]",
+            "has a fault at match: how must be one of holds, exact, regex, number, and it is 'near'",
+        ),
+        ("[{match: {expect: 3}}]", "at match: expect must be a string or a list of strings, and it is 3"),
+        ("[{match: {forbid: '(', how: regex}}]", "has a fault at match: '(' is no regular expression"),
+        ("[{schema: {schema: {type: oval}}}]", "has a fault at schema: the schema is none: 'oval' is not"),
+        ("[{ensemble: {samples: 1}}]", "has a fault at ensemble.samples: "),
         ("[{simulator: {}}]", "has a fault at simulator.callable: field required"),
         ("[{support: {}, fiction: {}}]", "must be a name, a name with its settings, or all, any or first"),
     ],
 )
 def test_a_verifier_that_cannot_be_built_is_a_fault(tmp_path: Path, text: str, says: str) -> None:
-    (tmp_path / "s.yaml").write_text(f"name: x\nverifiers: {text}\n")
-    with pytest.raises(SpecError, match="line 2") as raised:
-        Spec.load(tmp_path / "s.yaml")
-    assert says in str(raised.value)
+    for key in ("verifiers", "awake"):
+        (tmp_path / "s.yaml").write_text(f"name: x\n{key}: {text}\n")
+        with pytest.raises(SpecError, match="line 2") as raised:
+            Spec.load(tmp_path / "s.yaml")
+        assert says in str(raised.value)
 
 
 def test_verifiers_compose(tmp_path: Path) -> None:
@@ -257,3 +278,26 @@ def test_verifiers_compose(tmp_path: Path) -> None:
     found = for_memories(spec.verifiers[:2], Means())
     assert [verifier.name for verifier in found] == ["all"], "tests cannot judge a memory"
     assert found[0].judge(Claim("cat", source="a dog")).evidence.startswith("support: the words 'cat'")
+
+
+def test_what_a_verifier_compares_with_may_be_declared(tmp_path: Path) -> None:
+    text = """
+awake:
+  - match: {forbid: [password, secret]}
+  - all:
+      - match: {expect: "^[A-Z]", how: regex}
+      - schema: {schema: {type: string}}
+"""
+    (tmp_path / "s.yaml").write_text(text)
+    forbids, both = (built(declared, Means()) for declared in Spec.load(tmp_path / "s.yaml").awake)
+    assert forbids.judge(Claim("The password is 1.")).outcome == "failed"
+    assert forbids.judge(Claim("I will not say.")).outcome == "passed"
+    assert forbids.judge(Claim("A secret", forbid=("x",))).outcome == "passed", "the claim's own go first"
+    assert both.judge(Claim('"Yes"')).outcome == "failed"
+    both.close()
+
+
+def test_a_match_that_is_told_what_to_compare_with_judges_memories_too() -> None:
+    assert for_memories(["match"], Means()) == ()
+    (found,) = for_memories([{"match": {"forbid": ["Rex"]}}], Means())
+    assert found.judge(Claim("Rex", source="My dog is Rex")).outcome == "failed"

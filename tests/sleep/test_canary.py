@@ -41,6 +41,8 @@ def test_the_more_is_known_of_the_one_before_the_sooner() -> None:
 def test_a_good_version_is_kept_after_its_turns() -> None:
     assert looked([FINE] * 20, [FINE] * 24) == ("promote", 12)
     assert looked([FINE] * 11, []) == ("watch", 11)
+    few = DEFAULT.model_copy(update={"turns": 2})
+    assert looked([FINE] * 2, [], few) == ("promote", 2), "fewer turns than are least for a rollback"
 
 
 def test_saying_that_it_does_not_know_is_no_fault_by_itself() -> None:
@@ -54,6 +56,14 @@ def test_who_was_bad_before_may_be_as_bad_now() -> None:
     assert (
         looked([Signs(refused=True), FINE, FINE, FINE] * 3, [Signs(refused=True), FINE] * 12)[0] == "promote"
     )
+
+
+def test_talk_about_other_things_does_not_cover_for_falsehoods() -> None:
+    true, false = Signs(states=True), Signs(states=True, unfounded=True)
+    ruling, after = looked([FINE, FINE, false] * 4, [FINE] * 24)
+    assert (ruling, after) == ("rollback", 12)
+    assert looked([FINE, FINE, true, FINE, FINE, false] * 2, [FINE] * 24) == ("promote", 12)
+    assert looked([FINE] * 9 + [false] * 3, [FINE] * 24) == ("promote", 12), "three are too few to tell"
 
 
 @pytest.mark.parametrize("rate", [0.05, 0.2, 0.4])
@@ -72,7 +82,7 @@ def test_a_version_that_is_no_worse_is_seldom_rolled_back(rate: float) -> None:
 
 def test_what_an_answer_shows() -> None:
     def signs(text: str, nats: float | None = 1.0) -> Signs:
-        return signs_of(text, failed=False, tool_error=False, nats=nats, settings=DEFAULT)
+        return signs_of(text, failed=False, unfounded=False, tool_error=False, nats=nats, settings=DEFAULT)
 
     assert signs("It is Oslo.") == FINE
     assert signs("I don't know that.") == UNSURE
@@ -81,6 +91,8 @@ def test_what_an_answer_shows() -> None:
     assert signs("zxq vv", 9.0).strange
     assert signs("zxq vv", float("nan")).strange
     assert not signs("zxq vv", None).strange
+    assert signs("Your dog's name is Zorbal.").states
+    assert not signs("Your dog's name is something I don't know. You haven't told me that.").states
 
 
 def test_not_knowing_is_not_refusing() -> None:

@@ -39,3 +39,4 @@ def test_two_cores_judge_two_claims_at_the_same_time(
     finally:
         verifier.close()
     assert [verdict.outcome for verdict in found] == ["passed", "passed"]
+    assert all(verdict.cpu_s > 0 for verdict in found)

@@ -22,7 +22,7 @@ from ..errors import SandboxBroke
 from ..settings import SandboxSettings
 from . import payload
 from .inside import wire
-from .processes import FirstProcess, kill_tree, use_of
+from .processes import FirstProcess, kill_tree, processor_s, use_of
 
 Ending = Literal["reported", "timeout", "memory", "processes", "broke off"]
 
@@ -48,13 +48,16 @@ class Job:
 class Ended:
     """How a job ended; `report` is what its judge said, and only there when it `reported`.
 
-    `seconds` is wall time; `cpu_s` the processor time of the judge and the code process, where it is known.
+    `seconds` is wall time; `cpu_s` the processor time of the judge and the code process, or of all there was
+    when it was killed. `late_s` is how long after its limit the last of its processes was gone: 0 when that
+    was before, None when it was not seen to go.
     """
 
     how: Ending
     report: Mapping[str, Any]
     seconds: float
     cpu_s: float = 0.0
+    late_s: float | None = 0.0
 
 
 class Sandbox(ABC):
@@ -119,23 +122,26 @@ class Sandbox(ABC):
         how: Ending | None = None
         data = b""
         first = FirstProcess(process.pid)
+        limit = started + self.settings.timeout_s
         try:
-            deadline = started + self.settings.timeout_s
-            how, data = self._followed(job, first, reading, deadline, len(token))
+            how, data = self._followed(job, first, reading, limit, len(token))
+            if how in ("memory", "processes"):
+                limit = time.monotonic()
         finally:
             first.find()
-            complaint = _buried(process, kill=how != "reported")
-            first.wait()
+            complaint, cpu_s = _buried(process, kill=how != "reported")
+            gone = first.wait()
             self.sweep(process.pid)
         seconds = time.monotonic() - started
+        late_s = max(0.0, started + seconds - limit) if gone else None
         if not data.startswith(b"+") and how != "timeout":
             raise SandboxBroke(self.name, complaint or "it ended before it began")
         if how != "reported":
-            return Ended(how, {}, seconds)
+            return Ended(how, {}, seconds, cpu_s, late_s)
         if data[1 : 1 + len(token)] != token:
-            return Ended("broke off", {}, seconds)
+            return Ended("broke off", {}, seconds, cpu_s, late_s)
         report = wire.decode(data[1 + len(token) :], _plain_only)
-        return Ended("reported", report, seconds, report.pop("cpu_s"))
+        return Ended("reported", report, seconds, report.pop("cpu_s"), late_s)
 
     def _followed(
         self, job: Job, first: FirstProcess, reading: int, deadline: float, least: int
@@ -189,18 +195,22 @@ class Sandbox(ABC):
 _OUR_OWN = 4  # the launcher, its init, the judge, the code process
 
 
-def _buried(process: subprocess.Popen[bytes], *, kill: bool) -> str:
-    """Waits for the launcher, which ends when all it started has; returns the last line it complained in."""
+def _buried(process: subprocess.Popen[bytes], *, kill: bool) -> tuple[str, float]:
+    """Waits for the launcher, which ends when all it started has; returns the last line it complained in, and
+    the processor time spent until it was killed, if it was.
+    """
+    spent = 0.0
     if kill:
+        spent = processor_s(process.pid)
         kill_tree(process.pid)
     process.wait()
     if process.stderr is None:
-        return ""
+        return "", spent
     with process.stderr as stream, suppress(OSError):
         os.set_blocking(stream.fileno(), False)
         words = os.read(stream.fileno(), 4096).decode(errors="replace").strip().splitlines()
-        return words[-1] if words else ""
-    return ""
+        return (words[-1] if words else ""), spent
+    return "", spent
 
 
 def _plain_only(described: Any) -> Any:

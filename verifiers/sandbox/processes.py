@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _GRACE_S = 0.5
 
 
@@ -37,14 +38,16 @@ class FirstProcess:
             with suppress(ProcessLookupError):
                 self._descriptor = os.pidfd_open(found[0])
 
-    def wait(self) -> None:
-        """Waits until it has ended, for half a second at most."""
-        if self._descriptor is not None:
-            poller = select.poll()
-            poller.register(self._descriptor, select.POLLIN)
-            poller.poll(_GRACE_S * 1000)
-            os.close(self._descriptor)
-            self._descriptor = None
+    def wait(self) -> bool:
+        """Waits until it has ended, for half a second at most; whether it has. One never found has."""
+        if self._descriptor is None:
+            return True
+        poller = select.poll()
+        poller.register(self._descriptor, select.POLLIN)
+        ended = bool(poller.poll(_GRACE_S * 1000))
+        os.close(self._descriptor)
+        self._descriptor = None
+        return ended
 
 
 def children(pid: int) -> list[int]:
@@ -75,6 +78,11 @@ def use_of(pid: int, enough_bytes: int) -> Use:
     return Use(len(found), memory)
 
 
+def processor_s(pid: int) -> float:
+    """Seconds of processor time of `pid`, of what is below it, and of what these have waited for."""
+    return sum(map(_ticks, (pid, *below(pid)))) / _TICKS_PER_S
+
+
 def kill_tree(pid: int) -> None:
     """Kills all below `pid`, then `pid`. Where its first child is the init of a process namespace, the
     kernel ends all of that namespace before the init can be waited for.
@@ -96,6 +104,12 @@ def _ended(pid: int) -> bool:
 def _kill(pid: int) -> None:
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
+
+
+def _ticks(pid: int) -> int:
+    with suppress(OSError, IndexError), open(f"/proc/{pid}/stat") as file:
+        return sum(map(int, file.read().rpartition(")")[2].split()[11:15]))
+    return 0
 
 
 def _resident(pid: int) -> int:
