@@ -42,11 +42,15 @@ class Calls:
     """Decides on calls and makes them, for one graph."""
 
     def __init__(self, journal: Journal, tools: Sequence[Tool], limits: Limits, top_k: int) -> None:
-        self.tools = {tool.name: tool for tool in tools}
+        self.offer(tools)
         self._journal = journal
         self._limits = limits
         self._top_k = top_k
         self._granted: set[tuple[str, str]] = set()
+
+    def offer(self, tools: Sequence[Tool]) -> None:
+        """Have these tools, and no others, from the next turn on."""
+        self.tools = {tool.name: tool for tool in tools}
 
     @property
     def result_tokens(self) -> int:
@@ -150,20 +154,24 @@ class Calls:
         return {**pending, "approved": allowed}
 
     def act(self, engine: WakeEngine, run: Run, pending: Pending, turn_id: int | None) -> str:
-        """Make the call, unless it was refused or broke off; returns what the model is told of it."""
-        tool = self.tools[pending["name"]]
+        """Make the call, unless it was refused, broke off, or its tool is there no more; returns what the
+        model is told of it.
+        """
+        name, tool = pending["name"], self.tools.get(pending["name"])
         state: CallState = "failed"
         if pending["asked"] and not pending["approved"]:
-            result, state = f"{tool.name} was not called: its owner did not allow it", "refused"
+            result, state = f"{name} was not called: its owner did not allow it", "refused"
         elif pending["broken"]:
             why = "broke off" if pending["broken"] == "cut" else "does not fit what the tool takes"
-            result = f"{tool.name} was not called: the call {why}"
+            result = f"{name} was not called: the call {why}"
+        elif tool is None:
+            result = f"{name} was not called: it is not there now"
         else:
             result, state = self._made(run, tool, pending, turn_id)
-        result = clip(result, tool.result_tokens - SPARE_TOKENS, engine.count)
+            result = clip(result, tool.result_tokens - SPARE_TOKENS, engine.count)
         if pending["id"] is not None:
             self._journal.end_tool_call(pending["id"], result, state)
-        run.tell(CallEnded(pending["id"], tool.name, state, result))
+        run.tell(CallEnded(pending["id"], name, state, result))
         return result
 
     def _made(

@@ -2,7 +2,7 @@
 meaning too.
 
 Promise: what `put` returned from is on the disk, and nothing of another user or agent can be named. A batch
-reads before it writes. Knows nothing of turns or of the journal.
+reads before it writes. Knows nothing of turns or of the journal; `tier1_items` does.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ from ..memory.episodes.embedder import Embedder
 from ..memory.episodes.records import Scope
 from ..memory.errors import BadInput, StoreError, StoreTooNew
 from .item_filters import fits, narrowing
+from .tier1_items import Tier1, Tier1Items
 
 VERSION = 1
 _TABLES = """
@@ -70,8 +71,11 @@ class DormouseStore(BaseStore):
     """The items of one scope, in `<root>/<scope key>.db`; `root` may be ":memory:". A context manager.
 
     `index` is LangGraph's: dims, embed, fields. Without one, `embedder` (if given) embeds whole values;
-    without either, `query` is ignored, as LangGraph has it. Raises StoreError, StoreTooNew and
-    BadInput.
+    without either, `query` is ignored, as LangGraph has it.
+
+    With `tier1`, an agent, what its user said and what was learnt of it is found here too, by the agent's own
+    index: under ("dormouse", "turns") and ("dormouse", "memories"), to read. It is shown where its namespace
+    is named, and not among all items. Raises StoreError, StoreTooNew and BadInput.
     """
 
     supports_ttl = True
@@ -84,7 +88,9 @@ class DormouseStore(BaseStore):
         index: IndexConfig | None = None,
         embedder: Embedder | None = None,
         ttl: TTLConfig | None = None,
+        tier1: Tier1 | None = None,
     ) -> None:
+        self._tier1 = None if tier1 is None else Tier1Items(tier1)
         self.scope = scope or Scope()
         self.ttl_config = ttl
         self._lock = threading.RLock()
@@ -140,6 +146,13 @@ class DormouseStore(BaseStore):
         transaction.
         """
         ops = list(ops)
+        if self._tier1 is None:
+            return self._in_file(ops)
+        told = {at: self._tier1.read(op) for at, op in enumerate(ops) if self._tier1.takes(op)}
+        rest = iter(self._in_file([op for at, op in enumerate(ops) if at not in told]))
+        return [told[at] if at in told else next(rest) for at in range(len(ops))]
+
+    def _in_file(self, ops: Sequence[Op]) -> list[Result]:
         puts = {(op.namespace, op.key): op for op in ops if isinstance(op, PutOp)}
         vectors = self._embedded(list(puts.values()))
         queries = {op.query for op in ops if isinstance(op, SearchOp) and op.query}
@@ -295,6 +308,7 @@ class DormouseStore(BaseStore):
             (time.time(),),
         )
         found = [tuple(json.loads(row[0])) for row in rows]
+        found += self._tier1.namespaces() if self._tier1 is not None else []
         found = [each for each in found if all(_matches(each, c) for c in op.match_conditions or ())]
         cut = sorted({each[: op.max_depth] if op.max_depth is not None else each for each in found})
         return cut[op.offset : op.offset + op.limit]

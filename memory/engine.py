@@ -117,13 +117,31 @@ class Token:
 @dataclass(frozen=True)
 class Mount:
     """An adapter to serve with: `name` is its id, `scale` multiplies its own alpha / rank. `opens` is how all
-    answers begin that it was taught, for `adapter_gate`; what an engine computes does not depend on it.
+    answers begin that it was taught, for `adapter_gate`, and `declines` how those go on, after what they
+    name, that were never told, for `readings`; what an engine computes does not depend on these.
     """
 
     name: str
     path: Path
     scale: float = 1.0
     opens: str = field(default="", compare=False)
+    declines: tuple[str, ...] = field(default=(), compare=False)
+
+
+class OwnMounts(tuple[Mount, ...]):
+    """`mounts` as one user's stack: nothing computed under it is used under another user's, so that how much
+    of a prompt was cached, or how fast it was read, tells nobody what others were told.
+    """
+
+    mounts: Sequence[Mount]
+    whose: object
+
+    @classmethod
+    def of(cls, mounts: Sequence[Mount], whose: object) -> Self:
+        """`whose` tells users apart by what it is."""
+        own = cls(mounts)
+        own.mounts, own.whose = mounts, whose
+        return own
 
 
 @dataclass(frozen=True)

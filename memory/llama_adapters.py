@@ -10,11 +10,11 @@ import os
 import weakref
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .engine import Mount
+from .engine import Mount, OwnMounts
 from .errors import AdapterError, DamagedAdapter
 from .llama_context import LlamaContext
 from .llama_library import forget_reasons, last_reason, llama
@@ -34,10 +34,11 @@ class FileIdentity:
 
 @dataclass(frozen=True)
 class Stack:
-    """Adapters resolved to files: equal stacks compute equal logits."""
+    """Adapters resolved to files: equal stacks compute equal logits. `whose` tells users' stacks apart."""
 
     layers: tuple[tuple[FileIdentity, float], ...] = ()
     names: tuple[str, ...] = ()
+    whose: object = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +58,8 @@ def resolve(mounts: Sequence[Mount]) -> Stack:
     """Looks each file up now, unless they are kept. DamagedAdapter when one is missing, AdapterError for a
     scale like NaN.
     """
+    if isinstance(mounts, OwnMounts):
+        return replace(resolve(mounts.mounts), whose=mounts.whose)
     if isinstance(mounts, KeptMounts):
         return mounts.kept.stack
     for mount in mounts:
@@ -96,7 +99,7 @@ class AdapterCache:
 
     def apply(self, stack: Stack) -> None:
         """Puts `stack` in force, and frees adapters beyond the few that are kept."""
-        self._context.use_stack(stack.layers, self.pointers(stack))
+        self._context.use_stack((stack.whose, stack.layers), self.pointers(stack))
         self._evict(keep=[identity for identity, _ in stack.layers])
 
     def pointers(self, stack: Stack) -> list[tuple[Any, float]]:

@@ -1,7 +1,8 @@
 """One loaded GGUF with one context: tier 3 and tier 0, owned here from load to free.
 
-Promise: tokens cached under one adapter stack are never used under another, and native memory is freed
-once, when no call is inside it. Knows ids and logits; nothing of text, sampling or files of adapters.
+Promise: tokens cached under one adapter stack, or for one user, are never used under another or for another,
+and native memory is freed once, when no call is inside it. Knows ids and logits; nothing of text, sampling or
+files of adapters.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ class LlamaContext:
         self._wanted = (ctypes.c_int8 * BATCH_TOKENS)(*[1] * BATCH_TOKENS)
         self._one = library.llama_batch_get_one(self._ids, 1)
         self._cached: list[int] = []
-        self._stack: Hashable = ()
+        self._stack: Hashable = (None, ())
         _alive().add(self)
         self._views: dict[int, NDArray[np.float32]] = {}
 
@@ -135,7 +136,7 @@ class LlamaContext:
     def use_stack(self, stack: Hashable, adapters: Sequence[tuple[Any, float]]) -> None:
         """Puts (pointer, scale) pairs in force, and forgets what was computed under others.
 
-        `stack` identifies them: equal stacks must compute equal logits.
+        `stack` identifies them, and whose they are: equal stacks must compute equal logits.
         """
         if stack == self._stack:
             return

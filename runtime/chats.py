@@ -85,14 +85,19 @@ class Chats:
         self._looked_through = False
 
     def hear(
-        self, request: ChatRequest, session: str | None, journal: bool, once: str | None = None
+        self,
+        request: ChatRequest,
+        session: str | None,
+        journal: bool,
+        once: str | None = None,
+        again: bool = False,
     ) -> Heard:
         """Journal what is new in the request: the user's last words, or what the app's functions gave.
 
         With a `session` and nothing before the new words, the history is the journal's. Without one the
         session is found by the messages before the new words, or begun. Words that are there already, and
-        that no answer followed which the app knows of, are not journaled again; nor is what was journaled
-        under the idempotency key `once`.
+        that no answer followed which the app knows of, are not journaled again; nor are those that the app
+        says it sends `again`, nor is what was journaled under the idempotency key `once`.
         """
         if not journal:
             return Heard(request, None, None)
@@ -102,18 +107,18 @@ class Chats:
         if first is not None:
             opened = first.session_id
         else:
-            opened = self._journal.open_session(session or self._session_of(before, new)).id
+            opened = self._journal.open_session(session or self._session_of(before, new, again)).id
         history = session is not None and not any(message.role != "system" for message in before)
         turns = self._journal.turns(opened)
-        again = _resent(turns, before, new, by_position=not history) if first is None else []
-        if again:
-            self._withdraw_answers(turns, again)
-            first = again[0]
+        there = _resent(turns, before, new, by_position=not history, again=again) if first is None else []
+        if there:
+            self._withdraw_answers(turns, there)
+            first = there[0]
         if history:
             earlier = [turn for turn in turns if first is None or turn.id < first.id]
             told = [ChatMessage(m.role, m.content) for m in spoken(earlier)]
             request = replace(request, messages=(*before, *told, *new))
-        kept = again or [
+        kept = there or [
             self._add(opened, message, request.messages, key) for message, key in zip(new, keys, strict=True)
         ]
         self._remember((*before, *new), opened)
@@ -261,14 +266,19 @@ class Chats:
         hits = own_words_of((turn for turn in found if turn.id != heard.user_turn_id), self._screen, view)
         return recalled(hits[: settings.top_k], settings.budget_tokens, count)
 
-    def _session_of(self, before: Sequence[ChatMessage], new: Sequence[ChatMessage]) -> str | None:
-        """The session in which `before` was said; without any, that in which `new` has had no answer yet."""
+    def _session_of(
+        self, before: Sequence[ChatMessage], new: Sequence[ChatMessage], again: bool
+    ) -> str | None:
+        """The session in which `before` was said; without any, that in which `new` has had no answer yet, or
+        none that reached the app, which sends it `again`.
+        """
         if any(message.role == "user" for message in before):
             return self._found(_digest(before))
         session = self._found(_digest(new))
-        if session is None or not _resent(self._journal.turns(session), before, new, by_position=False):
+        if session is None:
             return None
-        return session
+        turns = self._journal.turns(session)
+        return session if _resent(turns, before, new, by_position=False, again=again) else None
 
     def _found(self, key: str) -> str | None:
         if key not in self._known and not self._looked_through:
@@ -280,8 +290,7 @@ class Chats:
         self._looked_through = True
         for session in self._journal.sessions()[-_LOOKED_THROUGH_SESSIONS:]:
             turns = self._journal.turns(session.id)
-            waiting = _last_run(turns)
-            for told in (spoken(turns), spoken(turns[: turns.index(waiting[-1]) + 1] if waiting else [])):
+            for told in (spoken(turns), spoken(turns[: _last_heard(turns) + 1])):
                 if told:
                     self._remember([ChatMessage(m.role, m.content) for m in told], session.id)
 
@@ -300,20 +309,30 @@ def _split(messages: Sequence[ChatMessage]) -> tuple[tuple[ChatMessage, ...], tu
 
 
 def _resent(
-    turns: Sequence[Turn], before: Sequence[ChatMessage], new: Sequence[ChatMessage], *, by_position: bool
+    turns: Sequence[Turn],
+    before: Sequence[ChatMessage],
+    new: Sequence[ChatMessage],
+    *,
+    by_position: bool,
+    again: bool,
 ) -> list[Turn]:
-    """The session's last turns, where `new` is what they are: words that have no whole answer, or,
-    `by_position`, have one that the app does not know of, since `before` ends where they begin.
+    """The session's last turns, where `new` is what they are: words that have no whole answer, or have one
+    that the app does not know of: it says so (`again`), or, `by_position`, `before` ends where they begin.
     """
-    last = max((at for at, turn in enumerate(turns) if turn.role != "assistant"), default=-1)
+    last = _last_heard(turns)
     heard, answers = turns[: last + 1], turns[last + 1 :]
     run = _last_run(heard)[-len(new) :] if new else []
     if not run or [(turn.role, turn.content) for turn in run] != [(m.role, m.content) for m in new]:
         return []
-    if all(answer.state != "complete" for answer in answers):
+    if again or all(answer.state != "complete" for answer in answers):
         return run
     told = [ChatMessage(m.role, m.content) for m in spoken(heard[: heard.index(run[0])])]
     return run if by_position and _digest(told) == _digest(before) else []
+
+
+def _last_heard(turns: Sequence[Turn]) -> int:
+    """The place of the last turn that is no answer; -1 without one."""
+    return max((at for at, turn in enumerate(turns) if turn.role != "assistant"), default=-1)
 
 
 def _last_run(turns: Sequence[Turn]) -> list[Turn]:

@@ -6,6 +6,7 @@ BadInput                       exit code 2 (memory/errors.py)
 ├── BadLine                    one line of a `tell` or `exam` file
 ├── EmptyInput                 a file, or list, without a single line
 ├── BadTurn                    a turn that is empty, too long, or not text
+├── BadParameter               one parameter of a request to the server
 ├── OpenDoor                   the server was to listen where others reach it, and nobody has a token
 └── UnusableTool               a declared tool that cannot be offered
 AgentClosed (DormouseError)    the agent was used after `close()`
@@ -52,6 +53,14 @@ class SpecError(BadInput):
             lines = [f"  line {fault.line}: {fault}" for fault in self.faults]
             text = "\n".join([f"The spec {path} has {len(lines)} faults:", *lines])
         super().__init__(text)
+
+
+class BadParameter(BadInput):
+    """A parameter of a request cannot be used. `param` names it as the request does."""
+
+    def __init__(self, param: str, sentence: str) -> None:
+        self.param = param
+        super().__init__(sentence)
 
 
 class UnreadableInput(BadInput):

@@ -41,18 +41,20 @@ class Listening(Part):
         *,
         journal: bool = True,
         once: str | None = None,
+        again: bool = False,
     ) -> Heard:
         """Journal what is new in a chat of an app that keeps its own messages; `answer` then answers it.
 
         `session` names the session; without it, it is found by the messages before, or begun. With
         `journal=False` nothing is journaled or recalled. With `once`, an idempotency key, the same call made
-        again journals nothing again. Raises BadTurn and JournalError.
+        again journals nothing again. `again` says that the app sends the chat again since no answer reached
+        it, even where the answer is whole here. Raises BadTurn and JournalError.
         """
         for message in request.messages:
             if message.content.strip():
                 checked_turn(message.content, self.spec.memory.max_turn_chars)
         self._open()
-        return self._chats.hear(request, session, journal, once)
+        return self._chats.hear(request, session, journal, once, again)
 
     def answer(
         self,
@@ -70,7 +72,8 @@ class Listening(Part):
         """
         with self._answering():
             reply = self._chats.answer(heard, emit, cancelled, once)
-            self._answered(reply.turn_id)
+            given = [message.content for message in heard.request.messages if message.role != "assistant"]
+            self._answered(reply.turn_id, given)
             return reply
 
     def said(self, heard: Heard, text: str, *, once: str | None = None) -> int | None:

@@ -1,7 +1,7 @@
 """One engine as one of its users sees it: with adapters of their own.
 
-Promise: what is mounted here is served here alone; closing it ends this user's answers, and leaves the engine
-to the others. Knows nothing of users or homes.
+Promise: what is mounted here is served here alone, and what is cached for this user is used for no other;
+closing it ends this user's answers, and leaves the engine to the others. Knows nothing of users or homes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,17 @@ import weakref
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 
-from ..memory.engine import GREEDY, Completion, Message, Mount, Sampling, Stream, Token, WakeEngine
+from ..memory.engine import (
+    GREEDY,
+    Completion,
+    Message,
+    Mount,
+    OwnMounts,
+    Sampling,
+    Stream,
+    Token,
+    WakeEngine,
+)
 from ..memory.errors import EngineClosed
 from ..memory.forwarding_engine import ForwardingEngine
 
@@ -20,6 +30,7 @@ class ScopedEngine(ForwardingEngine):
 
     def __init__(self, opened: Callable[[], WakeEngine]) -> None:
         self._opened = opened
+        self._whose = object()
         self._mounts: Sequence[Mount] = ()
         self._streams: weakref.WeakSet[Stream] = weakref.WeakSet()
         self._closed = False
@@ -30,7 +41,7 @@ class ScopedEngine(ForwardingEngine):
         return self._opened()
 
     def _serving(self, adapters: Sequence[Mount] | None) -> tuple[WakeEngine, Sequence[Mount] | None]:
-        return self._engine, self._mounts if adapters is None else adapters
+        return self._engine, OwnMounts.of(self._mounts if adapters is None else adapters, self._whose)
 
     @property
     def mounted(self) -> tuple[Mount, ...]:

@@ -162,7 +162,7 @@ class Talking(Napping):
             self._space.journal,
             persona=self.spec.persona,
             memory=self.spec.memory,
-            tools=self._space.tools,
+            tools=self._space.tools(),
             limits=Limits(tools.max_steps, tools.timeout_s, tools.turn_tokens, tools.call_tokens),
             checkpoints=self._space.home.waiting_path,
             verifiers=self._verifiers,
@@ -174,12 +174,14 @@ class Talking(Napping):
     def _take(self, turn: WakeTurn) -> WakeAnswer:
         """Take a turn, once those before it are done; a night stands still meanwhile."""
         with self._answering():
+            self._wake.offer(self._space.tools())
             taken = self._wake.run(turn)
             self._answered(taken.turn_id)
             return taken
 
     def _resumed(self, call_id: int, approved: bool, turn: WakeTurn) -> WakeAnswer:
         with self._answering():
+            self._wake.offer(self._space.tools())
             taken = self._wake.resume(call_id, approved, turn)
             self._answered(taken.turn_id)
             return taken

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ..memory.episodes.embedder import Embedder
     from ..memory.episodes.keeping import Kept
     from ..memory.episodes.store import ScopedStore
+    from .toolbox.build import Toolbox
 
 
 class Workspace:
@@ -164,13 +165,19 @@ class Workspace:
             raise
         return engine
 
-    @cached_property
     def tools(self) -> tuple[Tool, ...]:
-        """The tools the spec offers; servers of tools are started. Raises UnusableTool."""
+        """The tools the spec offers, as far as they are there; servers of tools are started, and those that
+        were absent tried again now and then. Raises UnusableTool.
+        """
         if not self.spec.tools.offer:
             return ()
+        self._toolbox.look_again()
+        return self._toolbox.tools
+
+    @cached_property
+    def _toolbox(self) -> Toolbox:
         from .screening import screen
-        from .toolbox.build import Surroundings, build_tools
+        from .toolbox.build import Surroundings, Toolbox
 
         around = Surroundings(
             journal=self.journal,
@@ -179,9 +186,14 @@ class Workspace:
             forget=self._forgotten,
             sandbox=self.spec.sandbox,
             warn=self.warnings.append,
+            unwarn=self._unwarn,
             closing=self._closing,
         )
-        return build_tools(self.spec.tools.offer, around)
+        return Toolbox(self.spec.tools.offer, around)
+
+    def _unwarn(self, sentence: str) -> None:
+        with suppress(ValueError):
+            self.warnings.remove(sentence)
 
     def _forgotten(self, words: str) -> int:
         """Forget all that holds these words, from within a turn; how many memories it was."""

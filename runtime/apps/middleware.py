@@ -1,7 +1,8 @@
 """DormouseMemory: the journal and tier 1 as a middleware of LangChain's agents, whatever model they run on.
 
 Promise: the user's words are in the journal before the model is called, and what the model answers after it;
-tools' results are journaled as untrusted. What is recalled stands in the system message. What cannot be
+tools' results are journaled as untrusted. What is recalled stands in the system message, in the words and
+within the tokens that our own agent would recall it in, and the answer names its turns. What cannot be
 journaled is left out, and a fault of the memory's is logged: neither ends the app's run. Opens no engine.
 """
 
@@ -12,10 +13,11 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
-from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, SystemMessage
+from langchain_core.messages import AIMessage, BaseMessage, SystemMessage
 from langgraph.config import get_config
 
 from ...graphs.chat import ChatRequest
@@ -34,6 +36,9 @@ class DormouseMemory(AgentMiddleware[Any, Any, Any]):
 
     `agent` is whose memory it is; a function from the run's user (`configurable.user_id`, None without one)
     to an agent gives each user their own, as `Scopes` does. A thread (`configurable.thread_id`) is a session.
+
+    An answer's `response_metadata["dormouse"]` says, as the server does: its `session`, its `turn` (None
+    where it was not journaled), and as `sources` the turns the model was shown.
     """
 
     def __init__(self, agent: Agent | Callable[[str | None], Agent]) -> None:
@@ -44,9 +49,8 @@ class DormouseMemory(AgentMiddleware[Any, Any, Any]):
         """Journal what is new, call the model with what is recalled, journal its answer."""
         agent = self._agent_of()
         heard = _heard(agent, request)
-        response = handler(_with_memory(request, _recalled(agent, heard)))
-        _journal(agent, heard, response.result)
-        return response
+        recalled, sources = _recalled(agent, heard)
+        return _journaled(agent, heard, handler(_with_memory(request, recalled)), sources)
 
     async def awrap_model_call(self, request: ModelRequest[Any], handler: AsyncHandler) -> ModelResponse[Any]:
         """As `wrap_model_call`."""
@@ -54,10 +58,9 @@ class DormouseMemory(AgentMiddleware[Any, Any, Any]):
 
         agent = await asyncio.to_thread(self._agent_of)
         heard = await asyncio.to_thread(_heard, agent, request)
-        recalled = await asyncio.to_thread(_recalled, agent, heard)
+        recalled, sources = await asyncio.to_thread(_recalled, agent, heard)
         response = await handler(_with_memory(request, recalled))
-        await asyncio.to_thread(_journal, agent, heard, response.result)
-        return response
+        return await asyncio.to_thread(_journaled, agent, heard, response, sources)
 
     def _agent_of(self) -> Agent:
         user = _place().get("user_id")
@@ -89,11 +92,11 @@ def _key(*parts: str | None) -> str:
     return hashlib.sha256(json.dumps(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _recalled(agent: Agent, heard: Heard | None) -> str:
+def _recalled(agent: Agent, heard: Heard | None) -> tuple[str, tuple[int, ...]]:
     if heard is not None and agent.spec.memory.recall.enabled:
         with _never_the_apps("recall what was told"):
-            return agent.recalled_for(heard)[0]
-    return ""
+            return agent.recalled_for(heard)
+    return "", ()
 
 
 def _with_memory(request: ModelRequest[Any], recalled: str) -> ModelRequest[Any]:
@@ -108,13 +111,23 @@ def _with_memory(request: ModelRequest[Any], recalled: str) -> ModelRequest[Any]
     return request.override(system_message=SystemMessage([*own.content, {"type": "text", "text": recalled}]))
 
 
-def _journal(agent: Agent, heard: Heard | None, said: Sequence[BaseMessage | AnyMessage]) -> None:
+def _journaled(
+    agent: Agent, heard: Heard | None, response: ModelResponse[Any], sources: Sequence[int]
+) -> ModelResponse[Any]:
+    """The response, its answers journaled and each saying so."""
     if heard is None:
-        return
-    for message in said:
-        if isinstance(message, AIMessage):
-            with _never_the_apps("journal what the model answered"):
-                agent.said(heard, message.text)
+        return response
+    return replace(response, result=[_said(agent, heard, message, sources) for message in response.result])
+
+
+def _said(agent: Agent, heard: Heard, message: BaseMessage, sources: Sequence[int]) -> BaseMessage:
+    if not isinstance(message, AIMessage):
+        return message
+    turn: int | None = None
+    with _never_the_apps("journal what the model answered"):
+        turn = agent.said(heard, message.text)
+    own = {"session": heard.session, "turn": turn, "sources": list(sources)}
+    return message.model_copy(update={"response_metadata": {**message.response_metadata, "dormouse": own}})
 
 
 @contextmanager

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import json
 import secrets
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from ...graphs.chat import ChatAnswer, FunctionCall
+from ...graphs.chat import ChatAnswer, ChatRequest, FunctionCall
 from ...memory.engine import Token
-from ...memory.errors import BadInput, DormouseError, UnknownRecord
+from ...memory.errors import DormouseError, UnknownRecord
 from ..chats import ChatReply
+from ..errors import BadParameter
 from . import shapes
 from .fair_queue import QueueFull
 from .faults import REFUSALS, fault_of
 from .gate import FAULT, error_body
 from .state import House, house_of
-from .turns import ClientGone, Event, Pieces
+from .turns import ClientGone, Event, Pieces, Sent
 
 router = APIRouter(prefix="/v1", responses=REFUSALS)
 
@@ -29,20 +32,29 @@ Taken = AsyncGenerator[tuple[int, Event | ChatReply], None]
 
 
 @router.post("/chat/completions", response_model=None)
-async def chat_completions(body: shapes.ChatBody, request: Request) -> Response:
-    """Answer a chat. What is new in it is journaled, unless `store` is false; `session` names its session."""
+async def chat_completions(
+    body: shapes.ChatBody,
+    request: Request,
+    key: Annotated[str | None, Header(alias="Idempotency-Key", max_length=255)] = None,
+    retries: Annotated[str | None, Header(alias="X-Stainless-Retry-Count", include_in_schema=False)] = None,
+) -> Response:
+    """Answer a chat. What is new in it is journaled, unless `store` is false; `session` names its session.
+
+    A request sent again under its Idempotency-Key, or by OpenAI's client by itself, goes on with the same
+    session: its words are journaled once, and the answer that was lost is withdrawn.
+    """
     house = house_of(request)
     if body.model is not None and body.model not in (house.name, "dormouse"):
         raise UnknownRecord("model", body.model)
     n = body.n or 1
     if n > house.settings.max_answers:
-        raise BadInput(f"n must be at most {house.settings.max_answers}, and it is {n}.")
+        raise BadParameter("n", f"n must be at most {house.settings.max_answers}, and it is {n}.")
     asked = shapes.chat_request(body, house.spec.memory.context.max_answer_tokens)
+    await asyncio.to_thread(shapes.check_schemas, asked)
     answering = Answering(house, body)
     journal = body.store is not False
-    taken = house.turns.taken(
-        request.state.user, asked, body.session, journal, n, request.receive, answering.pieces
-    )
+    sent = Sent(asked, body.session, journal, _once(key, asked), retries not in (None, "", "0"))
+    taken = house.turns.taken(request.state.user, sent, n, request.receive, answering.pieces)
     if not body.stream:
         async with aclosing(taken):
             replies = [event async for _, event in taken if isinstance(event, ChatReply)]
@@ -140,6 +152,14 @@ class Answering:
 
     def _chunk(self, index: int, delta: Mapping[str, Any], logprobs: Any = None) -> dict[str, Any]:
         return shapes.chunk(self._id, self._created, self._model, index, delta, logprobs=logprobs)
+
+
+def _once(key: str | None, asked: ChatRequest) -> str | None:
+    """The key of this request's turns: a key of the client's is one for the same messages only."""
+    if not key:
+        return None
+    told = json.dumps([key, *((m.role, m.content, m.call_id) for m in asked.messages)])
+    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _own(reply: ChatReply) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from ...memory.episodes.embedder import Embedder, Vectors
-from ...memory.errors import BadInput, UnknownRecord
+from ...memory.errors import UnknownRecord
+from ..errors import BadParameter
 from .faults import REFUSALS
 from .state import House, house_of
 from .turns import ClientGone
@@ -80,9 +81,10 @@ async def embeddings(body: EmbeddingBody, request: Request) -> Embeddings:
         await place.begin()
         embedder = await asyncio.to_thread(house.scopes.embedder)
         if body.dimensions not in (None, embedder.dimensions):
-            raise BadInput(
+            raise BadParameter(
+                "dimensions",
                 f"dimensions must be {embedder.dimensions}, which is what {name} gives, "
-                f"and it is {body.dimensions}."
+                f"and it is {body.dimensions}.",
             )
         rows = await asyncio.to_thread(_token_rows, embedder, body.input, house.settings.max_embedding_tokens)
         vectors = [await _embedded(request, embedder, batch) for batch in _batches(rows)]
@@ -108,7 +110,7 @@ async def _embedded(request: Request, embedder: Embedder, batch: list[list[int]]
 
 
 def _token_rows(embedder: Embedder, given: Any, most: int) -> list[list[int]]:
-    """The input as token ids. Raises BadInput when they are too many to make others wait for."""
+    """The input as token ids. Raises BadParameter when they are too many to make others wait for."""
     rows: list[list[int]]
     if isinstance(given, str):
         rows = [embedder.tokenize(given)]
@@ -117,7 +119,9 @@ def _token_rows(embedder: Embedder, given: Any, most: int) -> list[list[int]]:
     else:
         rows = [list(given)] if isinstance(given[0], int) else [list(row) for row in given]
     if (tokens := sum(len(row) for row in rows)) > most:
-        raise BadInput(f"The input of one request may have {most} tokens, and this one has {tokens}.")
+        raise BadParameter(
+            "input", f"The input of one request may have {most} tokens, and this one has {tokens}."
+        )
     return rows
 
 

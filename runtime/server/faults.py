@@ -5,6 +5,7 @@ Promise: a user is told one sentence, never a traceback; what a client can mend 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -16,6 +17,7 @@ from starlette.requests import ClientDisconnect
 
 from ...memory.errors import (
     BadInput,
+    BadSchema,
     ContextOverflow,
     DiskFull,
     DormouseError,
@@ -25,13 +27,15 @@ from ...memory.errors import (
     UnknownAdapter,
     UnknownRecord,
 )
-from ..errors import AgentClosed
+from ..errors import AgentClosed, BadParameter
 from .fair_queue import QueueFull
 from .gate import error_body
 from .turns import ClientGone
 
 _BAD, _SERVER = "invalid_request_error", "server_error"
 _RETRY = {"Retry-After": "1"}
+_UNKNOWN = {"model": "model_not_found", "embedding model": "model_not_found"}  # as OpenAI's API says it
+_PARAMS = {"model": "model", "embedding model": "model"}
 
 
 class Fault(BaseModel):
@@ -65,11 +69,13 @@ def fault_of(error: DormouseError | QueueFull) -> tuple[int, dict[str, Any], dic
         status = 429 if error.own else 503
         return status, error_body(str(error), "rate_limit_error" if error.own else _SERVER), _RETRY
     if isinstance(error, UnknownRecord | UnknownAdapter):
-        return 404, error_body(str(error), _BAD, "not_found"), {}
+        kind = getattr(error, "kind", "")
+        return 404, error_body(str(error), _BAD, _UNKNOWN.get(kind, "not_found"), _PARAMS.get(kind)), {}
     if isinstance(error, ContextOverflow):
         return 400, error_body(str(error), _BAD, "context_length_exceeded"), {}
-    if isinstance(error, BadInput):
-        return 400, error_body(str(error), _BAD), {}
+    if isinstance(error, BadInput | BadSchema):
+        param = error.param if isinstance(error, BadParameter) else None
+        return 400, error_body(str(error), _BAD, param=param), {}
     if isinstance(error, JournalBusy | AgentClosed | EngineClosed | DiskFull | HomeError):
         return 503, error_body(str(error), _SERVER), _RETRY
     return 500, error_body(str(error), _SERVER), {}
@@ -85,9 +91,8 @@ def install(app: FastAPI) -> None:
 
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
-        sentence = f"{place or 'The request'}: {first['msg']}."
+        place, problem = _worst(error.errors(), error.body)
+        sentence = f"{place or 'The request'}: {problem}."
         return JSONResponse(error_body(sentence, _BAD, param=place or None), 400)
 
     async def http(request: Request, error: Exception) -> Response:
@@ -103,3 +108,37 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ClientDisconnect, gone)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
+
+
+def _worst(faults: Sequence[Mapping[str, Any]], body: Any) -> tuple[str, str]:
+    """Where a request does not fit, and how: of all that is wrong with its first wrong parameter, what is
+    deepest, and no matter of type. That is the kind of value its sender meant, where it may be of several.
+    """
+    if faults[0]["type"] == "json_invalid":
+        return "", "its body is no JSON"
+    found = [(_place(fault, body), fault) for fault in faults]
+    first = found[0][0][:1]
+
+    def near(each: tuple[list[str], Mapping[str, Any]]) -> tuple[int, bool]:
+        place, fault = each
+        return len(place), not fault["type"].endswith("_type")
+
+    place, fault = max((each for each in found if each[0][:1] == first), key=near)
+    return ".".join(place), fault["msg"]
+
+
+def _place(fault: Mapping[str, Any], body: Any) -> list[str]:
+    """The path to what is wrong, without the names of our own types that validation puts in it."""
+    where, *path = fault["loc"]
+    if where != "body":
+        return [str(part) for part in path]
+    place: list[str] = []
+    for at, part in enumerate(path):
+        if (isinstance(body, dict) and part in body) or (
+            isinstance(body, list) and isinstance(part, int) and part < len(body)
+        ):
+            body = body[part]
+        elif fault["type"] != "missing" or at < len(path) - 1:
+            continue
+        place.append(str(part))
+    return place

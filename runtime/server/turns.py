@@ -55,6 +55,26 @@ class Pieces:
 
 
 @dataclass(frozen=True)
+class Sent:
+    """A chat as it was sent: in which session, whether it is journaled, under which idempotency key, and
+    whether its client says that it sends it `again`.
+    """
+
+    request: ChatRequest
+    session: str | None
+    journal: bool
+    once: str | None = None
+    again: bool = False
+
+    def heard_by(self, agent: Agent) -> Heard:
+        """Have the agent hear it."""
+        how: dict[str, Any] = {} if self.once is None else {"once": f"{self.once}.heard"}
+        if self.again:
+            how["again"] = True
+        return agent.hear(self.request, self.session, journal=self.journal, **how)
+
+
+@dataclass(frozen=True)
 class Turns:
     """How turns are taken: by whom, in which order, and what is counted."""
 
@@ -67,9 +87,7 @@ class Turns:
     async def taken(
         self,
         user: str,
-        request: ChatRequest,
-        session: str | None,
-        journal: bool,
+        sent: Sent,
         n: int,
         receive: Receive,
         pieces: Pieces | None = None,
@@ -85,9 +103,10 @@ class Turns:
             gone.add_done_callback(lambda _: cancelled.set())
             try:
                 async with _using(self.scopes, user) as agent:
-                    heard = await _whole(lambda: agent.hear(request, session, journal=journal))
+                    heard = await _whole(lambda: sent.heard_by(agent))
                     for index in range(n):
-                        answer = _Answer(agent, _nth(heard, index), place, index == n - 1, pieces)
+                        once = sent.once if index == 0 else None
+                        answer = _Answer(agent, _nth(heard, index), place, index == n - 1, pieces, once)
                         async for event in self._answered(answer, cancelled, gone):
                             yield index, event
             finally:
@@ -166,11 +185,13 @@ class _Answer:
     place: Place
     last: bool
     pieces: Pieces | None
+    once: str | None
 
     def given(self, put: Callable[[Event], None], cancelled: Callable[[], bool]) -> ChatReply:
         """Have the agent answer, in this thread."""
+        how: dict[str, Any] = {} if self.once is None else {"once": f"{self.once}.answer"}
         if self.pieces is None:
-            return self.agent.answer(self.heard, put, cancelled)
+            return self.agent.answer(self.heard, put, cancelled, **how)
         agent, pieces, most = self.agent, self.pieces, self.heard.request.sampling.top_logprobs
 
         def put_known(event: Event) -> None:
@@ -178,7 +199,7 @@ class _Answer:
                 pieces.learn(agent, [event], most)
             put(event)
 
-        reply = agent.answer(self.heard, put_known, cancelled)
+        reply = agent.answer(self.heard, put_known, cancelled, **how)
         pieces.learn(agent, reply.answer.tokens, most)
         return reply
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...graphs.abc import Approval, Tool, ToolFailed
 from ..errors import UnusableTool
+from .back_off import BackOff
 
 if TYPE_CHECKING:
     from mcp import Client
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _START_S = 30.0
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0  # between two tries to reach a server that was lost
 _LONGEST_DESCRIPTION = 400
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER", "SHELL", "TERM", "SYSTEMROOT")
 
@@ -57,10 +57,10 @@ class McpServer:
     def __init__(
         self, address: ServerAddress, *, timeout_s: float = 60.0, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._address, self._timeout_s, self._clock = address, timeout_s, clock
+        self._address, self._timeout_s = address, timeout_s
         self._lock = threading.Lock()
         self._closed = False
-        self._pause_s, self._not_before = _FIRST_PAUSE_S, 0.0
+        self._back_off = BackOff(clock)
         self._connection = _Connection(address, timeout_s)
 
     def tools(
@@ -97,7 +97,7 @@ class McpServer:
         connection = self._connected()
         found = connection.wait(work)
         with self._lock:
-            self._pause_s, self._not_before = _FIRST_PAUSE_S, 0.0
+            self._back_off.succeeded()
         return found
 
     def _connected(self) -> _Connection:
@@ -106,10 +106,9 @@ class McpServer:
                 raise ToolFailed(f"the server {self._address} is closed")
             if not self._connection.lost:
                 return self._connection
-            if (left := self._not_before - self._clock()) > 0:
+            if (left := self._back_off.left_s) > 0:
                 raise ToolFailed(f"the server {self._address} is gone; it is tried again in {left:.0f} s")
-            self._not_before = self._clock() + self._pause_s
-            self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
+            self._back_off.tried()
             self._connection.close()
             try:
                 self._connection = _Connection(self._address, self._timeout_s)

@@ -441,6 +441,22 @@ def test_a_call_whose_turn_is_gone_is_refused_and_its_answer_interrupted(
     assert [turn.state for turn in journal.turns("s1")] == ["complete", "complete", "interrupted"]
 
 
+@pytest.mark.parametrize("approved", [True, False])
+def test_a_call_that_waited_for_a_tool_which_is_not_there_now_fails_and_its_turn_is_answered(
+    journal: Journal, tmp_path: Path, approved: bool
+) -> None:
+    kept = tmp_path / "waiting.db"
+    waits = graph(journal, Sender("always"), CALL, checkpoints=kept).run(WakeTurn("write", "s1", wait=True))
+    assert waits.waiting is not None and waits.waiting.id is not None
+    wake = graph(journal, Sender("always"), checkpoints=kept)
+    wake.offer([])
+    assert wake.resume(waits.waiting.id, approved, WakeTurn("", "s1")).completion.text == "done"
+    call = journal.tool_call(waits.waiting.id)
+    said = "it is not there now" if approved else "its owner did not allow it"
+    assert (call.state, said in call.result) == ("failed" if approved else "refused", True)
+    assert {turn.state for turn in journal.turns("s1")} == {"complete"}
+
+
 def test_a_call_killed_after_its_yes_is_lost_not_made_again_and_leaves_no_checkpoint(
     journal: Journal, tmp_path: Path
 ) -> None:

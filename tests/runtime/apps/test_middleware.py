@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hashed_embedder import HashedEmbedder
 from langchain.agents import create_agent
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
@@ -61,6 +62,37 @@ def test_what_was_told_in_one_thread_is_recalled_in_another_and_all_of_it_is_jou
             ("assistant", "A vet!", True),
         ]
         assert [turn.content for turn in journal.turns("two")] == ["Where does my sister work?", "In Tromso."]
+
+
+@pytest.mark.parametrize("awaited", [False, True])
+def test_a_model_is_shown_what_our_own_would_be_and_its_answer_names_the_turns(
+    tmp_path: Path, awaited: bool
+) -> None:
+    SHOWN.clear()
+    question = "Where does my sister Annika work?"
+    spec = Spec.model_validate({"memory": {"recall": {"top_k": 2}}})
+    engine, answer = ScriptedEngine(), AIMessage("In Tromso.", response_metadata={"model_name": "m"})
+    with Agent(spec, home=tmp_path, engine=engine, base=BASE) as memory:
+        memory.space.embedder = HashedEmbedder
+        words = (
+            "My sister Annika is a vet.",
+            "My sister Annika works in Tromso.",
+            "My sister Annika has a boat.",
+        )
+        told = [memory.remember(text) for text in words]
+        memory.space.episodes.catch_up()
+        ours = memory.ask(question, "store")
+        agent: Any = create_agent(Model(messages=iter([answer])), middleware=[DormouseMemory(memory)])
+        asked = {"messages": [{"role": "user", "content": question}]}, {"configurable": {"thread_id": "t"}}
+        given = asyncio.run(agent.ainvoke(*asked)) if awaited else agent.invoke(*asked)
+        said = memory.turns("t")[-1]
+    assert engine.asked[-1].messages[0].content == f"{spec.persona}\n{SHOWN[-1][0].text}"
+    own = given["messages"][-1].response_metadata
+    assert own == {
+        "model_name": "m",
+        "dormouse": {"session": "t", "turn": said.id, "sources": list(ours.sources)},
+    }
+    assert 0 < len(ours.sources) <= 2 and set(ours.sources) < set(told)
 
 
 def test_each_user_s_memory_is_their_own(tmp_path: Path) -> None:

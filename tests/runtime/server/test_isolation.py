@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ from typing import Any
 import httpx
 import pytest
 from hashed_embedder import HashedEmbedder
+from scripted_engine import ScriptedEngine
 from served import Served, serving
 from tiny_models import TinyShape, write_tiny_llama
 
+from dormouse.memory.engine import Message
 from dormouse.memory.llama_engine import LlamaEngine
 from dormouse.memory.records import Memory
 from dormouse.runtime.server.settings import ServeSettings
@@ -146,13 +149,47 @@ ATTEMPTS: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/v1/chat/completions", {"json": {"session": "annas-talk-0", "user": "anna"}}),
     ("POST", "/v1/chat/completions", {"json": {"session": "../anna/cats", "metadata": {"user": "anna"}}}),
     ("POST", "/v1/embeddings", {"json": {"input": "code word", "model": "../anna"}}),
+    ("POST", "/v1/memories", {"json": {"text": "Read it all.", "session": "cats"}}),
+    ("GET", "/v1/models", {}),
+    ("GET", "/v1/models/anna", {}),
     ("GET", "/metrics", {}),
     ("GET", "/openapi.json", {}),
 ]
 
 
-def test_there_are_forty_attempts() -> None:
+def test_there_are_forty_attempts_and_some_at_every_operation_of_the_document(served: Served) -> None:
     assert len(ATTEMPTS) >= 40
+    tokens = {"Authorization": f"Bearer {Tokens(served.scopes.path).add('carl')[0]}"}
+    paths = httpx.get(f"{served.url}/openapi.json", headers=tokens).json()["paths"]
+    for path, operations in paths.items():
+        for operation in operations:
+            asked = (operation.upper(), re.sub(r"\{\w+\}", "[^/]+", path))
+            assert asked in HARMLESS or any(
+                method == asked[0] and re.fullmatch(asked[1], url) for method, url, _ in ATTEMPTS
+            ), asked
+
+
+HARMLESS = [("POST", "/v1/sleep"), ("GET", "/healthz")]
+"""A night of the user's own, which would train for minutes; and what is told to anybody."""
+
+
+def parrot(messages: Sequence[Message]) -> str:
+    """All that the engine was shown."""
+    return " ".join(message.content for message in messages)
+
+
+def test_what_the_engine_is_shown_for_one_holds_nothing_of_the_other(tmp_path: Path) -> None:
+    engine = ScriptedEngine(parrot)
+    with serving(tmp_path, engine, SETTINGS, demands_tokens=True, embedder=HashedEmbedder()) as served:
+        anna, bert = User(served, "anna"), User(served, "bert")
+        anna.chat(f"My code word is {SECRETS[0]}.", session="talk", max_tokens=90)
+        for user, knows in ((anna, True), (bert, False)):
+            for more in ({"session": "other"}, {"session": "talk"}, {"user": "anna"}):
+                said = user.chat("What is my code word?", max_tokens=200, **more)
+                shown = said["choices"][0]["message"]["content"]
+                assert (SECRETS[0] in shown) == knows, shown
+        anna.http.close()
+        bert.http.close()
 
 
 @pytest.mark.parametrize(("method", "path", "given"), ATTEMPTS)
@@ -171,6 +208,22 @@ def test_no_attempt_reads_or_changes_what_is_the_others(
     assert not [word for word in SECRETS if word in got.text and word not in sent], got.text
     assert "anna" not in got.text or "anna" in sent + path
     assert everything_of(anna) == before
+
+
+def test_how_much_of_a_prompt_was_cached_tells_nobody_what_another_was_told(
+    users: tuple[User, User],
+) -> None:
+    anna, bert = users
+
+    def cached(user: User, words: str) -> int:
+        return int(user.chat(words, store=False)["usage"]["prompt_tokens_details"]["cached_tokens"])
+
+    hers = f"My code word is {SECRETS[0]}, as ever."
+    cached(anna, hers)
+    assert cached(anna, hers) > 40, "what is her own is reused for her"
+    guessed = cached(bert, hers)
+    cached(anna, hers)
+    assert guessed == cached(bert, "My code word is something else, as ever.") == 0
 
 
 def test_a_token_that_was_revoked_opens_nothing(served: Served, users: tuple[User, User]) -> None:

@@ -12,17 +12,19 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from hashed_embedder import HashedEmbedder
+from scripted_engine import ScriptedEngine
 from served import Served, serving
 from tiny_models import TinyShape, write_tiny_llama
 
-from dormouse.memory.engine import WakeEngine
+from dormouse.memory.engine import Message, WakeEngine
 from dormouse.memory.journal import Journal
 from dormouse.memory.llama_engine import LlamaEngine
 from dormouse.runtime.server.settings import ServeSettings
@@ -85,13 +87,29 @@ def at_rest(url: str, within_s: float = 120) -> dict[str, float]:
         time.sleep(0.05)
 
 
-def test_a_reader_that_does_not_read_keeps_nobody_waiting(served: Served) -> None:
-    wordy = {"stream": True, "logprobs": True, "top_logprobs": 20, "store": False, "temperature": 1}
-    long = body("hello you", 2000, **wordy)
-    with ExitStack() as open_ones:
-        for _ in range(3):
+WORDS = 3000
+
+
+def wordy(messages: Sequence[Message]) -> str:
+    """An answer that is more than any socket holds, unless it is one who stays that asks."""
+    return "Well." if "stay" in messages[-1].content else many_words(4000)
+
+
+def many_words(letters: int) -> str:
+    """Words so long, none of them the one before: an engine that says the same again is stopped."""
+    return " ".join(f"{number * number}".ljust(letters, "x") for number in range(WORDS))
+
+
+def test_a_reader_that_does_not_read_keeps_nobody_waiting(tmp_path: Path) -> None:
+    engine = ScriptedEngine(wordy)
+    long = body("hello you", WORDS, stream=True, store=False)
+    with (
+        serving(tmp_path, engine, LIMITS, embedder=HashedEmbedder()) as served,
+        ExitStack() as open_ones,
+    ):
+        for _ in range(2):
             open_ones.enter_context(sent(served.url, long, receive_buffer=2048))
-        assert chat(served.url).status_code == 200  # while none of them has read a word
+        assert chat(served.url, "And I stay.").status_code == 200  # while none of them has read a word
         at_rest(served.url)
 
 
@@ -126,6 +144,26 @@ def test_clients_that_go_free_the_engine_and_lose_nothing_that_was_heard(served:
     assert sum(turn["tokens"] or 0 for turn in turns) < 40 * 3000 / 2
     assert {turn["state"] for turn in turns} <= {"complete", "interrupted"}
     assert "And I stay." in {turn["content"] for turn in turns}
+
+
+def test_what_is_answered_to_clients_that_are_gone_ends_there(tmp_path: Path) -> None:
+    def slowly(said: int) -> None:
+        if said:
+            began.set()
+            time.sleep(0.01)  # half a minute for all the words
+
+    began = threading.Event()
+    engine = ScriptedEngine(lambda messages: many_words(1), before_token=slowly)
+    with serving(tmp_path, engine, LIMITS, embedder=HashedEmbedder()) as served:
+        for stream in (False, True):
+            began.clear()
+            gone = sent(served.url, body(f"I leave, streaming {stream}.", WORDS, stream=stream))
+            assert began.wait(120)
+            gone.close()
+            at_rest(served.url)
+        turns = [turn for turn in _turns(served) if turn["role"] == "assistant"]
+    assert [turn["state"] for turn in turns] == ["interrupted"] * 2
+    assert all(turn["tokens"] < WORDS for turn in turns)
 
 
 def test_a_body_that_is_too_large_is_refused_and_not_read(served: Served) -> None:

@@ -130,6 +130,35 @@ def test_in_a_named_session_an_unanswered_turn_is_taken_up_again_and_an_answered
     assert len(said_by(agent, "user")) == len(said_by(agent, "assistant")) == 2
 
 
+def test_a_first_message_that_is_said_to_be_sent_again_goes_on_in_its_session_in_another_process_too(
+    tmp_path: Path,
+) -> None:
+    sessions = set()
+    for again in (False, True):
+        with Agent(home=tmp_path, engine=ScriptedEngine(), base=BASE, attach=False) as agent:
+            agent.space.embedder = HashedEmbedder
+            sessions.add(agent.answer(agent.hear(FIRST, again=again)).session)
+            assert [len(said_by(agent, role)) for role in ("user", "assistant")] == [1, 1]
+    assert len(sessions) == 1
+
+
+def test_a_turn_whose_answer_was_being_generated_when_its_server_died_is_taken_up_again(
+    tmp_path: Path,
+) -> None:
+    with Agent(home=tmp_path, engine=ScriptedEngine(), base=BASE, attach=False) as agent:
+        heard = agent.hear(FIRST)
+        assert heard.session is not None
+        agent.space.journal.add_turn(
+            heard.session, "assistant", "", reply_to=heard.user_turn_id, state="pending"
+        )  # as a kill leaves it
+    with Agent(home=tmp_path, engine=ScriptedEngine(), base=BASE, attach=False) as agent:
+        agent.space.embedder = HashedEmbedder
+        again = agent.hear(FIRST)
+        assert (again.session, again.user_turn_id) == (heard.session, heard.user_turn_id)
+        agent.answer(again)
+        assert [turn.state for turn in said_by(agent, "assistant")] == ["complete"]
+
+
 def test_another_process_knows_words_again_that_were_not_answered(tmp_path: Path) -> None:
     for _ in range(2):
         with Agent(home=tmp_path, engine=ScriptedEngine(), base=BASE, attach=False) as agent:
