@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 
+from ..memory import readings
 from ..memory.adapter_gate import speaks
 from ..memory.engine import Completion, Message, Mount, Role, Token, WakeEngine
 from ..memory.errors import ContextOverflow, EngineError
@@ -161,7 +162,8 @@ class Chatting:
         sampling = replace(sampling, max_tokens=min(sampling.max_tokens, self._room(messages)))
         if sampling.json_schema is not None or sampling.grammar is not None:
             enough = self.cancelled  # JSON that ends midway is of no use
-        with self.engine.stream(messages, sampling, adapters=self.adapters, cancelled=enough) as answer:
+        asked = readings.stream(self.engine, messages, sampling, adapters=self.adapters, cancelled=enough)
+        with asked as answer:
             for token in answer:
                 said.append(token)
                 if not late:

@@ -36,7 +36,7 @@ from ..sleep.export import write_adapter
 from ..sleep.filter import Rules, filter_candidates, standing
 from ..sleep.forgetting import refusal
 from ..sleep.packing import Example
-from ..sleep.questions import OPENING
+from ..sleep.questions import DECLINES, OPENING
 from ..sleep.roles import role_folder
 from . import stages
 from .beneath import mounts_beneath, weights_beneath
@@ -237,6 +237,7 @@ def _export(
         training_set_sha256=training.sha256,
         settings={**stages._settings_in_force(work.stage), "passes": work.passes},
         opens=OPENING if context.settings.gated else "",
+        declines=DECLINES if context.settings.reads_again else (),
         seed=context.seed,
         timings=work.seconds,
         versions={name: stages._version(name) for name in stages._VERSIONED},
@@ -262,6 +263,7 @@ def _examined(
         training.probes,
         _skills(context, settings.skill_questions),
         settings,
+        due=training.due,
         drift=measured,
     )
     context.registry.record_exam(adapter, record)

@@ -18,6 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
+from ..memory import readings
 from ..memory.adapter_gate import speaks, usual
 from ..memory.engine import Completion, Message, Role, Sampling, WakeEngine
 from ..memory.errors import UnknownRecord
@@ -104,6 +105,10 @@ class WakeGraph:
     def _engine(self) -> WakeEngine:
         return self._open_engine()
 
+    def offer(self, tools: Sequence[Tool]) -> None:
+        """Have these tools, and no others, from the next turn on. Not to be called during one."""
+        self._calls.offer(tools)
+
     def run(self, turn: WakeTurn) -> WakeAnswer:
         """Take one turn. Raises EngineError and JournalError; what was journaled by then stays."""
         if turn.session_id is None and not (turn.tools and self._calls.tools):
@@ -119,7 +124,7 @@ class WakeGraph:
         """
         from langgraph.types import Command
 
-        with self._graph() as graph:
+        with self._graph(waits=True) as graph:
             waiting = {call.id: call for call in self._journal.waiting_calls()}
             thread = _waiting_threads(graph).get(call_id)
             if call_id in waiting and thread is None:
@@ -160,7 +165,7 @@ class WakeGraph:
         from langgraph.types import Command
 
         config = {"recursion_limit": 5 * self._limits.max_steps + 12, "configurable": {"thread_id": thread}}
-        durable = {"durability": "exit"} if self._calls.need_approval else {}
+        durable = {"durability": "exit"} if graph.checkpointer else {}
         while True:
             try:
                 end: dict[str, Any] = graph.invoke(given, config, context=run, **durable)
@@ -195,9 +200,9 @@ class WakeGraph:
             graph.checkpointer.delete_thread(thread)
 
     @contextmanager
-    def _graph(self) -> Iterator[Any]:
-        """The compiled graph; with checkpoints only where a turn may have to wait."""
-        if not self._calls.need_approval:
+    def _graph(self, *, waits: bool = False) -> Iterator[Any]:
+        """The compiled graph; with checkpoints only where a turn may have to wait, or `waits` already."""
+        if not (waits or self._calls.need_approval):
             yield self._plain_graph
         elif self._checkpoints is None:
             yield self._remembering_graph
@@ -293,7 +298,7 @@ class WakeGraph:
 
     def _decide(self, state: WakeState, run: Run) -> WakeState:
         """Let the model say which tool it wants; its words can be nothing but a call, or none."""
-        if not run.turn.tools:
+        if not (run.turn.tools and self._calls.tools):
             return {"pending": None}
         self._routed(state, run)
         messages = _messages(state)
@@ -353,7 +358,8 @@ class WakeGraph:
             max_tokens=run.tokens_left(self._memory.context.max_answer_tokens),
             top_logprobs=self._memory.traces.top_k,
         )
-        with self._engine.stream(messages, sampling, adapters=turn.adapters, cancelled=enough) as answer:
+        asked = readings.stream(self._engine, messages, sampling, adapters=turn.adapters, cancelled=enough)
+        with asked as answer:
             for token in answer:
                 said.append(token)
                 turn.emit(token.text)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from . import readings
 from .engine import Completion, Message, Mount, Sampling, WakeEngine
 
 
@@ -52,7 +53,7 @@ def complete_all(
     for stack, of_stack in ((adapters, True), ((), False)):
         numbers = [number for number, said in enumerate(spoken) if said is of_stack]
         if numbers:
-            said = engine.complete_all([asked[number] for number in numbers], adapters=stack)
+            said = readings.complete_all(engine, [asked[number] for number in numbers], stack)
             answers |= zip(numbers, said, strict=True)
     return [answers[number] for number in range(len(asked))]
 

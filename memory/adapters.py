@@ -135,7 +135,8 @@ class Registry:
     def mount(self, id: str) -> Mount:
         """What the wake engine needs to serve or examine this adapter, once verified."""
         manifest = self.verify(id)
-        return Mount(manifest.id, self.root / manifest.id / GGUF_NAME, opens=manifest.opens)
+        path = self.root / manifest.id / GGUF_NAME
+        return Mount(manifest.id, path, opens=manifest.opens, declines=manifest.declines)
 
     def record_exam(self, id: str, exam: Mapping[str, Any]) -> None:
         """Keep an adapter's exam, passed or not, in place of an earlier one. It must be JSON.

@@ -56,6 +56,10 @@ class Manifest(BaseModel):
         description="how all answers begin that it was taught; where it would begin otherwise, "
         "the bare base answers. Empty: it answers everything",
     )
+    declines: tuple[str, ...] = Field(
+        default=(),
+        description="how an answer it was taught goes on, after what it names, where that was never told",
+    )
     settings: dict[str, Any] = Field(description="the settings in force when it was trained")
     seed: int = Field(description="the night's seed")
     timings: dict[str, float] = Field(description="seconds by stage")

@@ -23,6 +23,8 @@ _PLURAL = re.compile(r"[^sui]s$")  # shoes, not tennis, address or bus
 OPENING = "Your"
 """How every answer begins that a night trains, told or not."""
 _NOT_TOLD = "something I don't know. You haven't told me that."
+DECLINES = ("are something I don't know", "is something I don't know")
+"""How such an answer goes on, after what it names, where that was never told."""
 
 _PLAIN = (
     "What is {whose} {attribute}?",

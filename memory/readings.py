@@ -1,0 +1,211 @@
+"""How else a question may be read: what an adapter answers when it was unsure what it was asked for.
+
+A night teaches answers that name what is asked for before they say it or decline ("Your bike's name is ...").
+So the likelihood of the name's tokens says how sure the reading is. Where a reading declines, and others are
+likely enough, these are tried too, and what they say counts by how likely they are; only weights are asked.
+Promise: an answer that does not decline, or whose name was certain, is the one the engine gives; as many of
+its tokens as no other reading could change come as soon as they are computed. Knows engines and messages;
+nothing of memories.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from .engine import Completion, Message, Mount, Sampling, Stream, Token, WakeEngine
+
+LEAST = 0.06
+"""How likely readings that say the same must be, together with what they say, to count against declining."""
+_MOST = 6  # other readings that are tried, the likeliest first
+_NAME_TOKENS = 24  # what goes on for longer is no name
+_TOP = 8  # alternatives looked at for each token of the name
+
+Told = Literal["naming", "told", "declined"]
+
+
+def stream(
+    engine: WakeEngine,
+    messages: Sequence[Message],
+    sampling: Sampling,
+    *,
+    adapters: Sequence[Mount] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Stream:
+    """As WakeEngine.stream, with another reading's answer where the likeliest declines and was unsure."""
+    declines = _declines(engine, adapters, sampling)
+    if not declines:
+        return engine.stream(messages, sampling, adapters=adapters, cancelled=cancelled)
+    asking = _Asking(engine, messages, _with_tops(sampling), adapters, cancelled, declines)
+    return Stream(_read(asking, sampling.top_logprobs))
+
+
+def complete_all(
+    engine: WakeEngine,
+    asked: Sequence[tuple[Sequence[Message], Sampling]],
+    adapters: Sequence[Mount] | None = None,
+) -> list[Completion]:
+    """As WakeEngine.complete_all, each as `stream` would answer it."""
+    declines = _declines(engine, adapters, Sampling())
+    if not declines:
+        return engine.complete_all(asked, adapters=adapters)
+    readable = [_readable(sampling) for _, sampling in asked]
+    given = [
+        (messages, _with_tops(sampling) if may else sampling)
+        for (messages, sampling), may in zip(asked, readable, strict=True)
+    ]
+    answers = engine.complete_all(given, adapters=adapters)
+    for number, (messages, sampling) in enumerate(given):
+        if readable[number]:
+            asking = _Asking(engine, messages, sampling, adapters, None, declines)
+            answers[number] = _as_asked(asking.best(answers[number]), asked[number][1].top_logprobs)
+    return answers
+
+
+def told(text: str, declines: Iterable[str]) -> Told:
+    """Whether an answer that begins so is still naming what it is about, says it, or declines."""
+    _, rest = _parts(text, declines)
+    if any(rest.startswith(each) for each in declines):
+        return "declined"
+    return "naming" if any(each.startswith(rest) for each in declines) else "told"
+
+
+def _parts(text: str, declines: Iterable[str]) -> tuple[str, str]:
+    """The name of what an answer is about, and its words from the verb on; "" while there are none."""
+    verbs = "|".join(sorted({re.escape(each.partition(" ")[0]) for each in declines}))
+    found = re.search(rf"\s(?:{verbs})(?=\s|$)", text)
+    if found is None:
+        return text, ""
+    return text[: found.start()], " ".join(text[found.start() :].split())
+
+
+def _declines(engine: WakeEngine, adapters: Sequence[Mount] | None, sampling: Sampling) -> tuple[str, ...]:
+    stack = engine.mounted if adapters is None else adapters
+    return stack[-1].declines if stack and _readable(sampling) else ()
+
+
+def _readable(sampling: Sampling) -> bool:
+    """Whether the likeliest answer in plain words is asked for."""
+    return not (sampling.temperature or sampling.grammar or sampling.json_schema)
+
+
+def _with_tops(sampling: Sampling) -> Sampling:
+    return replace(sampling, top_logprobs=max(sampling.top_logprobs, _TOP))
+
+
+def _as_asked(said: Completion, top: int) -> Completion:
+    """With as many alternatives as were asked for."""
+    return replace(said, tokens=tuple(_shown(token, top) for token in said.tokens))
+
+
+def _shown(token: Token, top: int) -> Token:
+    return token if len(token.top) <= top else replace(token, top=token.top[:top])
+
+
+@dataclass(frozen=True, slots=True)
+class _Turning:
+    """A token that the name could have had instead: after `at` tokens, `logprob` with all before it."""
+
+    at: int
+    token: Token
+    logprob: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """One question, and how it is answered."""
+
+    engine: WakeEngine
+    messages: Sequence[Message]
+    sampling: Sampling
+    adapters: Sequence[Mount] | None
+    cancelled: Callable[[], bool] | None
+    declines: tuple[str, ...]
+
+    def best(self, said: Completion, since: int = 0) -> Completion:
+        """What to answer where `said` is the likeliest reading's answer; its first `since` tokens stay."""
+        if told(said.text, self.declines) != "declined" or said.finish == "cancelled":
+            return said
+        found: dict[str, float] = defaultdict(float)
+        answers: dict[str, Completion] = {}
+        turnings = sorted(self._turnings(said.tokens, since), key=lambda each: -each.logprob)
+        for turning in turnings[:_MOST]:
+            other = self._other(said, turning)
+            if other is not None:
+                _, what = _parts(other.text.casefold(), self.declines)
+                found[what] += math.exp(sum(token.logprob for token in other.tokens))
+                answers.setdefault(what, other)
+        likeliest = max(found, key=lambda what: found[what], default="")
+        return answers[likeliest] if found[likeliest] >= LEAST else said
+
+    def _turnings(self, tokens: Sequence[Token], since: int) -> Iterator[_Turning]:
+        """Where the name in `tokens` might have gone on otherwise."""
+        text, so_far = "", 0.0
+        for at, token in enumerate(tokens[:_NAME_TOKENS]):
+            if at >= since and self.names(text):
+                yield from self.instead(at, token, so_far)
+            text += token.text
+            so_far += token.logprob
+
+    def names(self, text: str) -> bool:
+        """Whether an answer that begins so goes on with a name."""
+        return bool(text) and not _parts(text, self.declines)[1]
+
+    def instead(self, at: int, token: Token, so_far: float) -> Iterator[_Turning]:
+        """The other tokens likely enough there; those before them have the log-probability `so_far`."""
+        for id, logprob in token.top:
+            if id != token.id and so_far + logprob >= math.log(LEAST):
+                piece = self.engine.piece(id).decode("utf-8", "ignore")
+                if piece:
+                    yield _Turning(at, Token(id, piece, logprob, token.top), so_far + logprob)
+
+    def _other(self, said: Completion, turning: _Turning) -> Completion | None:
+        """The whole answer of another reading; None where that declines too, or names nothing."""
+        begun = (*said.tokens[: turning.at], turning.token)
+        prefill = "".join(token.text for token in begun)
+        left = self.sampling.max_tokens - len(begun)
+        if left < 1 or (self.cancelled is not None and self.cancelled()):
+            return None
+        rest = self.engine.complete(
+            self.messages,
+            replace(self.sampling, max_tokens=left, stop=(*self.sampling.stop, *self.declines)),
+            adapters=self.adapters,
+            prefill=prefill,
+            cancelled=self.cancelled,
+        )
+        text = prefill + rest.text
+        if rest.finish == "cancelled" or told(text, self.declines) != "told":
+            return None
+        return replace(
+            said,
+            text=text,
+            tokens=(*begun, *rest.tokens),
+            finish=rest.finish,
+            seconds=said.seconds + rest.seconds,
+        )
+
+
+def _read(asking: _Asking, top: int) -> Generator[Token, None, Completion]:
+    """Passes on what is certain, and holds back what another reading might change."""
+    said = asking.engine.stream(
+        asking.messages, asking.sampling, adapters=asking.adapters, cancelled=asking.cancelled
+    )
+    tokens: list[Token] = []
+    text, so_far, passed_on, holding = "", 0.0, 0, False
+    with said:
+        for token in said:
+            holding = holding or (asking.names(text) and any(asking.instead(len(tokens), token, so_far)))
+            tokens.append(token)
+            text, so_far = text + token.text, so_far + token.logprob
+            if len(tokens) >= _NAME_TOKENS or told(text, asking.declines) == "told":
+                holding = False
+            if not holding:
+                yield from (_shown(each, top) for each in tokens[passed_on:])
+                passed_on = len(tokens)
+    answer = _as_asked(asking.best(said.completion, passed_on), top)
+    yield from answer.tokens[passed_on:]
+    return answer
