@@ -64,6 +64,7 @@ class NightState(TypedDict, total=False):
     start: str | None  # the adapter the night goes on from
     training_sha256: str
     probes: list[dict[str, Any]]
+    due: list[str]
     training: dict[str, Any]
     adapter: str
     exam: dict[str, Any]

@@ -29,7 +29,7 @@ from ..sleep.export import Geometry, geometry_of, write_adapter
 from ..sleep.filter import Rules, filter_candidates, standing
 from ..sleep.forgetting import refusal
 from ..sleep.harvest import HarvestedTurn, harvest
-from ..sleep.questions import OPENING
+from ..sleep.questions import DECLINES, OPENING
 from ..sleep.records import Candidate
 from ..sleep.roles import role_folder, role_mount
 from . import replaying
@@ -165,7 +165,11 @@ def run_replay(stage: Stage, state: NightState) -> NightState:
     replaying.write_plan(stage, after, job_folder)
     lines = [json.dumps(asdict(exchange), ensure_ascii=False) + "\n" for exchange in chosen.everything]
     write_atomic(folder / "training.jsonl", "".join(lines).encode("utf-8", "surrogatepass"))
-    return {"training_sha256": chosen.sha256, "probes": [asdict(probe) for probe in chosen.probes]}
+    return {
+        "training_sha256": chosen.sha256,
+        "probes": [asdict(probe) for probe in chosen.probes],
+        "due": list(chosen.due),
+    }
 
 
 def _start(stage: Stage, state: NightState) -> Manifest | None:
@@ -224,6 +228,7 @@ def run_export(stage: Stage, state: NightState) -> NightState:
         training_set_sha256=state["training_sha256"],
         settings=_settings_in_force(stage),
         opens=OPENING if context.settings.gated else "",
+        declines=DECLINES if context.settings.reads_again else (),
         seed=context.seed,
         timings=state.get("seconds", {}),
         versions={name: _version(name) for name in _VERSIONED},
@@ -261,6 +266,7 @@ def run_exam(stage: Stage, state: NightState) -> NightState:
         skills,
         context.exam,
         lambda done, total: stage.progress(done, total, f"question {done} of {total}"),
+        due=state.get("due", ("old", "neighbour")),  # a night that an earlier version began owes all kinds
         drift=drift(context.engine, context.persona, stack, passages()),
         tools=trials(context.engine, context.persona, stack, context.exam.tool_questions),
     )

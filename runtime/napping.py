@@ -15,7 +15,7 @@ from ..memory.errors import DormouseError
 from ..memory.home import cache_path
 from ..memory.records import Nap
 from ..sleep.errors import NightStopped
-from ..verifiers.declared import for_memories
+from ..verifiers.declared import close_all, for_memories
 from .asking import means_of
 from .neighbours import ONE_NAP
 from .part import Part
@@ -111,7 +111,11 @@ class Napping(Part):
             way=self._way,
         )
         passes = self.spec.memory.context.nap.passes
-        self._end_nap(run_nap(context, found, passes, space.home.nap_path))
+        try:
+            nap = run_nap(context, found, passes, space.home.nap_path)
+        finally:
+            close_all(context.verifiers)
+        self._end_nap(nap)
 
     def _end_nap(self, nap: Nap) -> None:
         """Write it down, serve what it made, and compute anew what the session's context begins with."""

@@ -1,14 +1,14 @@
 """The exam: what a candidate adapter must answer, through the wake engine, before it may serve.
 
 Promise: empty context, retrieval off, the engine that serves; an exam that is missing or empty fails, and so
-does one with a kind that had nothing to ask, or without drift. Each share is reported with the interval its
+does one that lacks a kind which the night owes, or drift. Each share is reported with the interval its
 few questions leave open. Knows nothing of training.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import resources
 from typing import Any, Literal
@@ -164,13 +164,14 @@ def hold(
     settings: ExamSettings,
     progress: Callable[[int, int], None] = lambda done, total: None,
     *,
+    due: Collection[str],
     drift: Mapping[str, Drift] | None = None,
     tools: Sequence[ToolTrial] = (),
 ) -> dict[str, Any]:
     """Holds the exam; returns the record kept with the adapter: kinds, items, `passed`, and why if not.
 
-    `drift` and `tools` were measured before, of the same stack. `intervals` are 95% Wilson intervals of the
-    shares passed.
+    `due` are the kinds that `probes` may not lack (see TrainingSet); `drift` and `tools` were measured
+    before, of the same stack. `intervals` are 95% Wilson intervals of the shares passed.
     """
     asked = [*_from_probes(probes), *(("skill", item) for item in skills)]
     results: list[ItemResult] = []
@@ -185,7 +186,7 @@ def hold(
         for n, trial in enumerate(tools)
     ]
     outcome = report(results)
-    reasons = [*shortfalls(outcome, settings), *drifted(drift or {}, settings)]
+    reasons = [*shortfalls(outcome, settings, due), *drifted(drift or {}, settings)]
     return {
         "passed": not reasons,
         "reasons": reasons,
@@ -202,12 +203,11 @@ def hold(
     }
 
 
-_MAY_LACK = ("old", "neighbour", "tool")
-"""Kinds of which there may be nothing to ask: no earlier night, nothing near, a base that calls no tools."""
+_ALWAYS_DUE = ("new", "unknown", "skill")
 
 
-def shortfalls(outcome: ExamReport, settings: ExamSettings) -> list[str]:
-    """Why a candidate fails by its answers; empty when it passes.
+def shortfalls(outcome: ExamReport, settings: ExamSettings, due: Collection[str]) -> list[str]:
+    """Why a candidate fails by its answers, or for want of questions; empty when it passes.
 
     A share under its threshold fails, whatever its interval: of an adapter whose true share is the threshold
     itself about half fail (see intervals.chance_of_passing).
@@ -224,7 +224,7 @@ def shortfalls(outcome: ExamReport, settings: ExamSettings) -> list[str]:
     for kind, least in wanted.items():
         counts = outcome.kinds.get(kind)
         if counts is None or counts["n"] == 0:
-            if kind not in _MAY_LACK:
+            if kind in _ALWAYS_DUE or kind in due:
                 reasons.append(f"no question of kind {kind} was asked")
             continue
         if outcome.rate(kind) < least:

@@ -1,19 +1,22 @@
 """The filter: which candidates become memories, and for each that does not, why.
 
-Promise: a memory's value stands in the user's own words, and no secret is one; of two values for the same
-thing the later wins; every candidate leaves with a verdict a person can read. Pure functions over records.
+Promise: a memory's value stands in the user's own words, and no secret is one; of two values for a thing that
+has one the later wins, and a thing that may have several holds both; every candidate leaves with a verdict a
+person can read, which names the turn or memory it repeats or gives way to. Pure functions over records.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from ..memory.records import Memory, Ruling, Verdict, memory_id
 from ..verifiers.abc import Claim, Verifier
 from ..verifiers.match import plain
 from ..verifiers.support import stands_in
+from .cardinality import has_one, may_have_several
 from .provenance import masked_candidate, presentable, secret_of, taint_of
 from .records import Candidate, Rejection, statement
 from .settings import CompactSettings
@@ -36,6 +39,9 @@ _EMPTY_VALUES = {
     "unknown",
 }
 _MAX_VALUE_WORDS = 12
+_FURTHER = re.compile(r"(?<=\w )(also|as well|besides|in addition)\b|,? too\b(?=\W*$)", re.IGNORECASE)
+"""Said of what is true beside what was told before."""
+_TAKES_BACK = re.compile(r"^\W*(no\b|sorry|wait|scratch that|correction|i meant?\b)", re.IGNORECASE)
 REMOVED = "[forgotten]"
 """What stands in a turn where the owner had something removed."""
 
@@ -169,43 +175,63 @@ def _memory(told: _Told, rules: Rules, night_id: str | None, now: datetime) -> M
     )
 
 
-def _settle(
-    candidates: Sequence[Candidate], rules: Rules
-) -> tuple[dict[tuple[str, str], _Told], dict[Candidate, Verdict]]:
-    """One entry for each thing: where the user corrects, the later value wins; else values are joined."""
-    kept: dict[tuple[str, str], _Told] = {}
-    ruled: dict[Candidate, Verdict] = {}
-    for candidate in candidates:
-        key = key_of(candidate.subject, candidate.attribute)
-        earlier = kept.get(key)
-        fresh = _Told((candidate,), candidate.value, candidate.quote, (candidate.turn_id,))
-        if earlier is None:
-            kept[key] = fresh
-        elif plain(candidate.value) == plain(earlier.value):
-            ruled[candidate] = _verdict(candidate, rules, "duplicate", "the same was told before")
-        elif candidate.corrects and candidate.turn_id not in earlier.turn_ids:
-            reason = f"it was corrected later to {candidate.value!r}, which wins as the owner's newer word"
-            ruled |= {gone: _verdict(gone, rules, "contradicted", reason) for gone in earlier.candidates}
-            kept[key] = fresh
-        elif stands_in(candidate.value, earlier.value):
-            ruled[candidate] = _verdict(candidate, rules, "duplicate", "the same was told before")
-        else:
-            kept[key] = _joined(earlier, candidate)
-    return kept, ruled
-
-
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """What the night's candidates say of one thing, put together."""
+    """What the night says of one thing: the candidates whose values it holds, those that only say the same
+    again, and those that a later word made untrue.
+    """
 
     candidates: tuple[Candidate, ...]
     value: str
     quote: str
     turn_ids: tuple[int, ...]
+    repeats: tuple[Candidate, ...] = ()
+    outdone: tuple[Candidate, ...] = ()
 
     @property
     def first(self) -> Candidate:
         return self.candidates[0]
+
+    @property
+    def last(self) -> Candidate:
+        return self.candidates[-1]
+
+
+def _settle(candidates: Sequence[Candidate]) -> dict[tuple[str, str], _Told]:
+    """One entry for each thing: where only one value can hold the later wins; else values are joined."""
+    kept: dict[tuple[str, str], _Told] = {}
+    for candidate in candidates:
+        key = key_of(candidate.subject, candidate.attribute)
+        fresh = _Told((candidate,), candidate.value, candidate.quote, (candidate.turn_id,))
+        kept[key] = _with(kept[key], fresh, has_one(*key)) if key in kept else fresh
+    return kept
+
+
+def _with(earlier: _Told, fresh: _Told, one: bool) -> _Told:
+    """What was told, and one candidate more; `one` says whether only one value can hold."""
+    before = (*earlier.candidates, *earlier.repeats)
+    if plain(fresh.value) == plain(earlier.value):
+        return replace(earlier, repeats=(*earlier.repeats, fresh.first))
+    if _wins(earlier, fresh.first, one):
+        fuller = one and stands_in(earlier.value, fresh.value)
+        kept, lost = (before, earlier.outdone) if fuller else ((), (*earlier.outdone, *before))
+        return replace(fresh, repeats=kept, outdone=lost)
+    if stands_in(fresh.value, earlier.value):
+        return replace(earlier, repeats=(*earlier.repeats, fresh.first))
+    return _joined(earlier, fresh.first)
+
+
+def _wins(earlier: _Told, candidate: Candidate, one: bool) -> bool:
+    """Whether this later word makes the earlier one untrue: it corrects it, or only one value can hold.
+
+    What one turn tells belongs together, and what is told as something further leaves the earlier true.
+    """
+    if candidate.turn_id in earlier.turn_ids:
+        return one and candidate.quote != earlier.quote and bool(_TAKES_BACK.search(candidate.quote))
+    further = bool(_FURTHER.search(candidate.quote))
+    if candidate.corrects and (one or not further):
+        return True
+    return one and not further and not stands_in(candidate.value, earlier.value)
 
 
 def _joined(earlier: _Told, candidate: Candidate) -> _Told:
@@ -218,7 +244,8 @@ def _joined(earlier: _Told, candidate: Candidate) -> _Told:
         value = earlier.quote[start : end + len(candidate.value)]
     else:
         value = f"{earlier.value} and {candidate.value}"
-    return _Told((*earlier.candidates, candidate), value, quote, turn_ids)
+    told = (*earlier.candidates, candidate)
+    return replace(earlier, candidates=told, value=value, quote=quote, turn_ids=turn_ids)
 
 
 def filter_candidates(
@@ -236,37 +263,98 @@ def filter_candidates(
     """
     ruled: dict[Candidate, Verdict] = {}
     sound: list[Candidate] = []
-    for candidate in candidates:
+    for candidate in dict.fromkeys(candidates):
         fault = _fault(candidate, rules)
         if fault:
             ruled[candidate] = _verdict(candidate, rules, *fault)
         else:
             sound.append(candidate)
-    kept, settled = _settle(sound, rules)
-    ruled |= settled
     told = {key_of(m.subject, m.attribute): m for m in known}
     admitted: list[Memory] = []
-    replaced: list[Verdict] = []
-    for key, entry in kept.items():
+    given_way: list[Verdict] = []
+    for key, entry in _settle(sound).items():
         old = told.get(key)
-        if old and plain(old.value) == plain(entry.value):
-            reason = f"it is known already, as memory {old.id}"
-            ruled |= {c: _verdict(c, rules, "duplicate", reason, old.id) for c in entry.candidates}
+        beside = old if old and _holds_beside(key, entry) else None
+        if old and _adds_nothing(entry, old, beside is not None):
+            ruled |= _known_already(entry, old, rules)
             continue
-        memory = _memory(entry, rules, night_id, now)
+        memory = _memory(_after(beside, entry) if beside else entry, rules, night_id, now)
         admitted.append(memory)
-        instead = f"; it takes the place of memory {old.id}" if old else ""
-        for c in entry.candidates:
-            ruled[c] = _verdict(c, rules, "supported", f"supported by {c.quote!r}{instead}", memory.id)
+        ruled |= _admission(entry, memory, old, rules)
         if old:
-            replaced.append(_outdated(old, memory))
+            given_way.append(_given_way(old, memory))
     in_order = [ruled[candidate] for candidate in dict.fromkeys(candidates)]
-    return Filtered(tuple(admitted), (*in_order, *replaced))
+    return Filtered(tuple(admitted), (*in_order, *given_way))
 
 
-def _outdated(old: Memory, new: Memory) -> Verdict:
-    reason = f"memory {new.id} says {new.value!r}, and wins as the owner's newer word"
+def _holds_beside(key: tuple[str, str], entry: _Told) -> bool:
+    """Whether what was known before the night stays true beside what it told."""
+    corrected = any(candidate.corrects for candidate in entry.candidates)
+    further = any(_FURTHER.search(candidate.quote) for candidate in entry.candidates)
+    if may_have_several(*key):
+        return further or not corrected
+    return further and not (corrected and has_one(*key))
+
+
+def _adds_nothing(entry: _Told, old: Memory, beside: bool) -> bool:
+    return plain(old.value) == plain(entry.value) or (beside and stands_in(entry.value, old.value))
+
+
+def _after(old: Memory, entry: _Told) -> _Told:
+    """The night's word with what was known before it in front, unless both are too long for one value."""
+    value = old.value
+    if stands_in(old.value, entry.value):
+        value = entry.value
+    for candidate in entry.candidates:
+        if not stands_in(candidate.value, value):
+            value = f"{value} and {candidate.value}"
+    if len(value.split()) > _MAX_VALUE_WORDS:
+        return entry
+    turn_ids = tuple(dict.fromkeys((*old.turn_ids, *entry.turn_ids)))
+    quote = old.quote if entry.quote in old.quote else f"{old.quote} ... {entry.quote}"
+    return replace(entry, value=value, quote=quote, turn_ids=turn_ids)
+
+
+def _known_already(entry: _Told, old: Memory, rules: Rules) -> dict[Candidate, Verdict]:
+    reason = f"it is known already, as memory {old.id} of turn {old.turn_ids[-1]}"
+    again = (*entry.repeats, *entry.candidates)
+    return _outdone(entry, old.id, rules) | {
+        candidate: _verdict(candidate, rules, "duplicate", reason, old.id) for candidate in again
+    }
+
+
+def _admission(entry: _Told, memory: Memory, old: Memory | None, rules: Rules) -> dict[Candidate, Verdict]:
+    """The verdicts on all that was said of what became `memory`."""
+    ruled = _outdone(entry, memory.id, rules)
+    for candidate in entry.repeats:
+        same = next((c for c in entry.candidates if _alike(c.value, candidate.value)), entry.first)
+        reason = f"turn {same.turn_id} says it too, in memory {memory.id}"
+        ruled[candidate] = _verdict(candidate, rules, "duplicate", reason, memory.id)
+    wins = "".join(f"; it wins over {lost.value!r} of turn {lost.turn_id}" for lost in entry.outdone)
+    if old:
+        wins += f"; it takes the place of memory {old.id}"
+    for candidate in entry.candidates:
+        reason = f"supported by {candidate.quote!r}{wins}"
+        ruled[candidate] = _verdict(candidate, rules, "supported", reason, memory.id)
+    return ruled
+
+
+def _alike(one: str, other: str) -> bool:
+    return stands_in(one, other) or stands_in(other, one)
+
+
+def _outdone(entry: _Told, memory: str, rules: Rules) -> dict[Candidate, Verdict]:
+    reason = f"turn {entry.first.turn_id} says {entry.first.value!r}, and wins as the owner's newer word"
+    return {lost: _verdict(lost, rules, "contradicted", reason, memory) for lost in entry.outdone}
+
+
+def _given_way(old: Memory, new: Memory) -> Verdict:
+    """On a memory in whose place another stands, which says otherwise or more."""
     text = f"{old.subject} | {old.attribute} | {old.value}"
+    if stands_in(old.value, new.value):
+        reason = f"memory {new.id} says {new.value!r}, which holds it"
+        return Verdict("duplicate", text, reason, old.turn_ids[-1], old.quote, old.id)
+    reason = f"memory {new.id} says {new.value!r}, and wins as the owner's newer word"
     return Verdict("contradicted", text, reason, old.turn_ids[-1], old.quote, old.id)
 
 

@@ -67,11 +67,16 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class TrainingSet:
-    """`exchanges` are trained, `probes` asked in the exam; `dark` are the rows drawn for what they store."""
+    """`exchanges` are trained, `probes` asked in the exam; `dark` are the rows drawn for what they store.
+
+    `due` are the kinds of probes the night owes: old where earlier memories stand, neighbour where something
+    is near what was told, new and unknown always.
+    """
 
     exchanges: tuple[Exchange, ...]
     probes: tuple[Probe, ...]
     dark: tuple[Row, ...] = ()
+    due: tuple[str, ...] = ()
 
     @property
     def everything(self) -> list[Exchange]:
@@ -174,21 +179,26 @@ def _unknown(
     replay: ReplaySettings,
     held_back: int,
     seed: int,
-) -> tuple[list[Exchange], list[Probe]]:
-    """Questions about things never told: for each memory its neighbours, and as many again of anything else.
+) -> tuple[list[Exchange], list[Probe], bool]:
+    """Questions about things never told: for each memory its neighbours, and as many again of anything else;
+    those kept back for the exam; whether anything is near what was told.
 
     Half of those kept back for the exam are neighbours too, though neither the nearest nor those whom people
     ask about first, which are asked about again before the others; the pairs they ask for are not trained.
+    Where no neighbours are trained the exam asks for some all the same.
     """
     rng = _rng(seed, "unknown")
     near = _near(new, old, taken, replay, seed, rng)
-    far = [kind.key for kind in other_kinds(taken) if kind.key not in near]
+    half = held_back // 2
+    unlearnt = [] if near else neighbours(new, taken, half, _rng(seed, "unlearnt"))
+    far = [kind.key for kind in other_kinds(taken) if kind.key not in (*near, *unlearnt)]
     rng.shuffle(near)
     rng.shuffle(far)
     first = {pair for memory in new for pair in nearest(memory, taken)} if replay.nearest_again else set()
     near.sort(key=lambda pair: (pair not in first, not asked_first(pair)))
-    split = min(held_back // 2, len(near) // 2)
-    close, kept_back = near[: len(near) - split], near[len(near) - split :]
+    split = min(half, len(near), max(1, len(near) // 2))
+    close, kept_back = near[: len(near) - split], near[len(near) - split :] or unlearnt[:half]
+    split = len(kept_back)
     distant = far[held_back - split :]
     examined = [("neighbour", pair) for pair in kept_back]
     examined += [("unknown", pair) for pair in far[: held_back - split]]
@@ -205,7 +215,7 @@ def _unknown(
         Exchange(vary(_one_of(pair, pair in first, rng), rng), untold_answer(*pair), "unknown", "", *pair)
         for pair in chosen
     ]
-    return exchanges, probes
+    return exchanges, probes, bool(near or unlearnt)
 
 
 def training_set(
@@ -235,12 +245,16 @@ def training_set(
         taken.update(ways.names)
     rng = _rng(seed, OLD)
     replayed = sorted(rng.sample(list(old), min(len(old), replay.old_memories)), key=lambda memory: memory.id)
-    examined = {memory.id for memory in rng.sample(replayed, min(len(replayed), exam.old_memories))}
+    standing = sorted(old, key=lambda memory: memory.id)
+    examined = {memory.id for memory in rng.sample(standing, min(len(standing), exam.old_memories))}
     served = {row.memory for row in rows}
     share = max(1, replay.old_questions // max(1, sum(memory.id not in served for memory in replayed)))
-    for memory in replayed:
+    again = {memory.id for memory in replayed}
+    for memory in standing:
+        if memory.id not in again | examined:
+            continue
         ways = _ways(memory, exam.questions_per_memory, pairs)
-        if memory.id not in served:
+        if memory.id in again - served:
             shuffled = rng.sample(ways.train, len(ways.train))
             asked = _drawn(shuffled, min(replay.questions_per_old_memory, share), rng)
             exchanges += _memory_exchanges(memory, asked, OLD, names, rng)
@@ -248,7 +262,13 @@ def training_set(
         if memory.id in examined:
             probes.append(Probe(rng.choice(ways.exam), OLD, memory.value, memory.id))
     stored, dark = _two_draws(rows, taken, replay, seed)
-    negatives, unknown = _unknown(new, replayed, sorted(taken), replay, exam.unknown_questions, seed)
+    negatives, unknown, near = _unknown(new, replayed, sorted(taken), replay, exam.unknown_questions, seed)
+    owed = {
+        "new": True,
+        "old": bool(old) and exam.old_memories > 0,
+        "neighbour": near and exam.unknown_questions > 1,
+        "unknown": True,
+    }
     kept_back = {words(probe.question) for probe in (*probes, *unknown)}
 
     def trained(each: Exchange | Row) -> bool:
@@ -258,6 +278,7 @@ def training_set(
         tuple(filter(trained, (*exchanges, *stored, *negatives))),
         (*probes, *unknown),
         tuple(filter(trained, dark)),
+        tuple(kind for kind, is_due in owed.items() if is_due),
     )
 
 

@@ -48,6 +48,7 @@ from .rule_words import (
 
 _Match = re.Match[str]
 _Facts = Callable[[_Match], Iterator[Fact]]
+_BARE_NAME = r"[A-ZÀ-ÖØ-Þ][\w'-]+"
 _Row = tuple[str, _Facts]
 Rule = tuple[re.Pattern[str], _Facts]
 
@@ -97,6 +98,12 @@ def _of_thing(match: _Match) -> Iterator[Fact]:
 def _counted(match: _Match) -> Iterator[Fact]:
     noun = match["thing"].casefold()
     yield "user", f"number of {'children' if noun == 'kids' else noun}", match["value"]
+
+
+def _named_together(match: _Match) -> Iterator[Fact]:
+    animal = match["animals"].casefold().removesuffix("s")
+    for name in re.split(r",? and |, ", match["names"]):
+        yield animal, "name", name
 
 
 def _car(match: _Match) -> Iterator[Fact]:
@@ -232,6 +239,15 @@ _THINGS: tuple[_Row, ...] = (
             rf"black|grey|silver|yellow|\d{{4}}) )*(?P<value>{RUN})"
         ),
         _car,
+    ),
+    (
+        (
+            rf"(?i:I|we)(?i:'ve got| have got| have) {COUNT} (?i:\w+ )?"
+            r"(?P<animals>(?i:cats|dogs|rabbits|horses|parrots|hamsters|tortoises|hens))"
+            r"(?:, | ?: | ?\(| ?[-\u2013\u2014] | )(?i:called |named )?"
+            rf"(?P<names>{_BARE_NAME}(?:, {_BARE_NAME})*,? and {_BARE_NAME}){CLAUSE_END}"
+        ),
+        _named_together,
     ),
     (
         (

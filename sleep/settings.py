@@ -188,8 +188,8 @@ class CanarySettings(_Settings):
         default=0.1,
         ge=0,
         le=1,
-        description="How much greater the share of failed, refused or strange answers, or of answers with a "
-        "failed tool, may be for certain.",
+        description="How much greater the share of failed, refused, strange or unfounded answers, or of "
+        "those with a failed tool, may be for certain.",
     )
     more_abstained: float = Field(
         default=0.5,
@@ -198,7 +198,11 @@ class CanarySettings(_Settings):
         description="How much greater the share of answers that say not to know may be for certain.",
     )
     most_bad: float = Field(
-        default=0.5, ge=0, le=1, description="Share of bad answers that is too many whatever came before."
+        default=0.5,
+        ge=0,
+        le=1,
+        description="Share of bad answers that is too many whatever came before; also, of the answers that "
+        "state something of the user, of those that nothing told bears out.",
     )
 
 
@@ -412,6 +416,10 @@ class SleepSettings(_Settings):
         default=True,
         description="Whether an adapter speaks only where its answer would open as it was taught; the base "
         "answers everything else.",
+    )
+    reads_again: bool = Field(
+        default=True,
+        description="Whether another likely reading of a question is tried where the likeliest declines.",
     )
     seed: int = Field(default=0, ge=0, description="Seed of every random choice of the night.")
     when: WhenSettings = Field(default_factory=WhenSettings, description="When the daemon sleeps by itself.")

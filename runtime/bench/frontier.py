@@ -1,8 +1,9 @@
 """`bench frontier`: what each setting of a night buys and costs, one changed at a time.
 
-Promise: every point is two nights of the same people under the same seed, all else as the spec says; people
-of the dev split by default, so that what is chosen here is judged on others. States no target: the point of
-the defaults is to lie where nothing else is better in all respects.
+Promise: every point is two nights of the same people under the same seed, all else as the spec says, and one
+point of each setting is the spec itself; people of the dev split by default, so that what is chosen here is
+judged on others. States no target: the point of the defaults is to lie where nothing else is better in all
+respects.
 """
 
 from __future__ import annotations
@@ -26,17 +27,32 @@ from .report import BenchReport, Say, Spread, Target, figures_of, gathered, surr
 
 MakeAgent = Callable[[Spec, Path], Agent]
 
-KNOBS: Mapping[str, tuple[str, tuple[float, ...]]] = {
-    "negatives": ("replay.negatives_per_memory", (0, 7, 14, 28)),
-    "neighbours": ("replay.neighbours_per_memory", (0, 6, 18, 30)),
-    "anchors": ("replay.anchors", (0, 32, 64, 128)),
-    "phrasings": ("replay.questions_per_memory", (7, 14, 28, 42)),
-    "rank": ("lora.rank", (4, 8, 16, 32)),
-    "alpha": ("training.alpha", (0, 0.3, 1, 3)),
-    "beta": ("training.beta", (0, 0.5, 1, 2)),
+
+@dataclass(frozen=True, slots=True)
+class Knob:
+    """A setting of the night, how many times the spec's own value it is given, and the settings of the same
+    room that keep pace with it: floors and shares that would otherwise hold what is trained where it was.
+    """
+
+    path: str
+    times: tuple[float, ...]
+    paced: tuple[str, ...] = ()
+
+
+KNOBS: Mapping[str, Knob] = {
+    "negatives": Knob(
+        "replay.negatives_per_memory",
+        (0, 0.5, 1, 2),
+        ("min_negatives", "neighbours_per_memory", "old_negatives"),
+    ),
+    "neighbours": Knob("replay.neighbours_per_memory", (0, 0.5, 1, 1.5)),
+    "anchors": Knob("replay.anchors", (0, 0.5, 1, 2)),
+    "phrasings": Knob("replay.questions_per_memory", (0.25, 0.5, 1, 1.5), ("min_questions",)),
+    "rank": Knob("lora.rank", (0.25, 0.5, 1, 2), ("alpha",)),
+    "alpha": Knob("training.alpha", (0, 0.3, 1, 3)),
+    "beta": Knob("training.beta", (0, 0.5, 1, 2)),
 }
-"""What is changed, under `sleep`, and to what: without negatives there is no least number of them either, and
-never one of phrasings."""
+"""What is changed, under `sleep`. One of another rank than the role adapter's is trained from nothing."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +98,7 @@ def bench_frontier(
     points = [
         run_point(changed(spec, knob, value), knob, value, persona, seed, say, make_agent)
         for knob in knobs
-        for value in KNOBS[knob][1]
+        for value in values(spec, knob)
         for persona in people
         if persona.later is not None
         for seed in seeds
@@ -103,20 +119,41 @@ def bench_frontier(
     )
 
 
+def values(spec: Spec, knob: str) -> list[float]:
+    """What the knob is set to, in rising order; the spec's own value is always among it."""
+    frame, own = _frame(spec, knob), _setting(spec, KNOBS[knob].path)
+    base = _setting(frame, KNOBS[knob].path)
+    return sorted({own, *(_times(base, times) for times in KNOBS[knob].times)})
+
+
 def changed(spec: Spec, knob: str, value: float) -> Spec:
-    """The spec with one setting of the night at another value."""
-    path = KNOBS[knob][0]
-    room, name = path.split(".")
-    updates: dict[str, Any] = {name: value}
-    if knob == "negatives" and value == 0:
-        updates |= {"min_negatives": 0, "neighbours_per_memory": 0}
-    if knob == "phrasings":
-        updates["min_questions"] = 0
-    if knob == "rank":
-        updates["alpha"] = 2.0 * value  # the scale alpha / rank stays
+    """The spec with one setting of the night at another value, and what keeps pace with it."""
+    room, name = KNOBS[knob].path.split(".")
+    if value == _setting(spec, KNOBS[knob].path):
+        return spec
+    frame = _frame(spec, knob)
+    times = value / _setting(frame, KNOBS[knob].path)
+    paced = {each: _times(_setting(frame, f"{room}.{each}"), times) for each in KNOBS[knob].paced}
     sleep_settings = spec.sleep.model_dump()
-    sleep_settings[room] = {**sleep_settings[room], **updates}
+    sleep_settings[room] = {**sleep_settings[room], **paced, name: value}
     return spec.model_copy(update={"sleep": type(spec.sleep).model_validate(sleep_settings)})
+
+
+def _frame(spec: Spec, knob: str) -> Spec:
+    """Whose values the knob's are multiples of: the spec's, or the defaults where the spec has it at zero."""
+    return spec if _setting(spec, KNOBS[knob].path) else Spec()
+
+
+def _setting(spec: Spec, path: str) -> Any:
+    room, name = path.split(".")
+    return getattr(getattr(spec.sleep, room), name)
+
+
+def _times(value: float, times: float) -> float:
+    """A whole number stays one, and above nothing where something is asked for."""
+    if isinstance(value, int):
+        return max(round(value * times), 1 if value and times else 0)
+    return value * times
 
 
 def run_point(

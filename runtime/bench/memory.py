@@ -2,14 +2,15 @@
 
 The bare base; all that was told in the prompt; retrieval; the weights; weights and retrieval. Promise: every
 way is asked the same questions through the agent, each in an empty session; a told value in an answer about
-something never told is counted as a false memory. States the targets.
+something never told is counted as a false memory, and a wrong answer with another fact's value as a false
+value. States the targets, those of the night itself too: its seconds, its compaction, what it cost the base.
 """
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,8 +22,9 @@ from ...sleep.spans import places
 from ..agent import Agent
 from ..records import Answer, Tiers
 from ..spec import Spec
-from .loop import not_anchored, sleep
-from .personas import Fact, Persona, fact_items
+from .compaction import Compaction, judge
+from .loop import NightRun, Share, not_anchored, sleep
+from .personas import Fact, Persona, Style, fact_items
 from .plot import Axis, Bars, bar_plot
 from .report import BenchReport, Say, Spread, Target, figures_of, gathered, surroundings, target
 
@@ -39,11 +41,17 @@ _TIERS: dict[Way, Tiers] = {
 
 TARGETS: tuple[tuple[str, Literal["at least", "at most"], float], ...] = (
     ("weights_recall", "at least", 0.90),
+    ("weights_recall_plain", "at least", 0.98),
     ("weights_unknown", "at least", 0.95),
     ("weights_false_memories", "at most", 0.02),
+    ("weights_false_values", "at most", 0.02),
     ("weights_skills", "at least", 0.95),
+    ("general_perplexity", "at most", 1.02),
+    ("night_s", "at most", 120.0),
+    ("compaction_placed", "at least", 0.92),
+    ("compaction_true", "at least", 0.95),
 )
-_SHARES = ("recall", "unknown", "false_memories", "skills")
+_SHARES = ("recall", "unknown", "false_memories", "false_values", "skills")
 
 
 @dataclass(frozen=True)
@@ -59,11 +67,22 @@ class WayRun:
     recall: float
     unknown: float
     false_memories: float
+    false_values: float
     skills: float | None
     tokens_read: float
     tokens_written: float
     seconds: float
     answers: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class PersonRun:
+    """One persona under one seed: the night, what it made of what was told, and the five ways."""
+
+    style: Style
+    night: NightRun
+    compaction: Compaction
+    ways: tuple[WayRun, ...]
 
 
 def open_agent(spec: Spec, home: Path) -> Agent:
@@ -80,14 +99,11 @@ def bench_memory(
 ) -> BenchReport:
     """Every persona under every seed: told, one night, and asked in each way."""
     where, started = surroundings(spec), time.monotonic()
-    runs = [
-        run
-        for persona in people
-        for seed in seeds
-        for run in run_persona(persona, spec, seed, say, make_agent)
-    ]
+    runs = [run_persona(persona, spec, seed, say, make_agent) for persona in people for seed in seeds]
     figures = memory_figures(runs)
-    targets: list[Target] = [target(figures, *each) for each in TARGETS]
+    plain = any(run.style == "plain" for run in runs)
+    stated = [each for each in TARGETS if plain or each[0] != "weights_recall_plain"]
+    targets: list[Target] = [target(figures, *each) for each in stated]
     rows = [asdict(run) for run in runs]
     seconds = time.monotonic() - started
     return gathered(
@@ -97,8 +113,8 @@ def bench_memory(
 
 def run_persona(
     persona: Persona, spec: Spec, seed: int, say: Say, make_agent: MakeAgent = open_agent
-) -> list[WayRun]:
-    """The five ways; the base comes first, since the others' skills are counted by its own."""
+) -> PersonRun:
+    """The night and the five ways; the base comes first, since the others' skills are counted by its own."""
     seeded = spec.model_copy(update={"sleep": spec.sleep.model_copy(update={"seed": seed})})
     told = persona.first.turns("first")
     all_told = with_recalled(spec.persona, [turn.content for turn in told])
@@ -113,16 +129,18 @@ def run_persona(
         home, other = Path(folder) / "home", Path(folder) / "other"
         with make_agent(seeded, home) as agent:
             agent.tell(told)
-            night = sleep(agent).status
+            night = sleep(agent)
+            held = [m for m in agent.memories() if m.state in ("admitted", "consolidated")]
+            compaction = judge(held, persona.first.facts)
         for way in WAYS:
             knows = seeded.model_copy(update={"persona": all_told}) if way == "prompt" else seeded
             with make_agent(knows, other if way in ("base", "prompt") else home) as agent:
-                run, passed = _asked(agent, persona, seed, way, night, items, skills)
+                run, passed = _asked(agent, persona, seed, way, night.status, items, skills)
             if way == "base":
                 skills = {id for id in passed if id.startswith("skill")}
             runs.append(run)
             say(f"{persona.name}, seed {seed}, {way}: {_line(run)}")
-    return runs
+    return PersonRun(persona.style, night, compaction, tuple(runs))
 
 
 def _asked(
@@ -152,6 +170,9 @@ def _asked(
         recall=share("recall"),
         unknown=share("unknown"),
         false_memories=false_memories(unknown.values(), persona.first.facts),
+        false_values=false_values(
+            {item.id: answers[item.id].answer for item in items}, passed, persona.first.facts
+        ),
         skills=statistics.fmean(id in passed for id in counted) if counted else None,
         tokens_read=statistics.fmean(answer.prompt_tokens for answer in answers.values()),
         tokens_written=statistics.fmean(answer.tokens for answer in answers.values()),
@@ -170,13 +191,41 @@ def false_memories(answers: Any, facts: Sequence[Fact]) -> float:
     return statistics.fmean(any(places(value, a) for value in values) for a in given) if given else 0.0
 
 
-def memory_figures(runs: Sequence[WayRun]) -> dict[str, Spread]:
-    """Every figure of every way, over personas and seeds."""
+def false_values(answers: Mapping[str, str], passed: Collection[str], facts: Sequence[Fact]) -> float:
+    """The share of answers about the user, by item id, that are wrong and hold the value of another fact."""
+
+    def is_false(id: str) -> bool:
+        others = [fact for fact in facts if fact.id != _fact_asked(id)]
+        return id not in passed and false_memories([answers[id]], others) > 0
+
+    asked = [id for id in answers if not id.startswith("skill")]
+    return statistics.fmean(is_false(id) for id in asked) if asked else 0.0
+
+
+def _fact_asked(id: str) -> str:
+    group, _, rest = id.partition(":")
+    return rest.split(":")[0] if group == "recall" else ""
+
+
+def memory_figures(runs: Sequence[PersonRun]) -> dict[str, Spread]:
+    """Every figure of every way and of the nights, over personas and seeds. A night that failed has no
+    seconds.
+    """
     named: dict[str, list[float | None]] = {}
     for way in WAYS:
-        mine = [run for run in runs if run.way == way]
+        mine = [each for run in runs for each in run.ways if each.way == way]
         for name in (*_SHARES, "tokens_read", "tokens_written", "seconds"):
             named[f"{way}_{name}"] = [getattr(run, name) for run in mine]
+    plain = [each for run in runs if run.style == "plain" for each in run.ways]
+    told = [run.compaction for run in runs]
+    named |= {
+        "weights_recall_plain": [run.recall for run in plain if run.way == "weights"],
+        "night_s": [run.night.wall_s if run.night.stages_s else None for run in runs],
+        "general_perplexity": [run.night.drift.get("general") for run in runs],
+        "chat_perplexity": [run.night.drift.get("chat") for run in runs],
+        "compaction_placed": [Share(each.placed, each.told).rate for each in told],
+        "compaction_true": [Share(each.true, each.true + each.wrong).rate for each in told],
+    }
     return figures_of(named)
 
 

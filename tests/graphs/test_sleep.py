@@ -265,6 +265,26 @@ def test_a_rejected_adapter_does_not_serve_and_is_tried_again(night: Open, train
         assert first.seed != second.seed  # the same training again would be rejected again
 
 
+@pytest.mark.parametrize("kind", ["old", "neighbour"])
+def test_a_night_whose_exam_lost_a_kind_it_owes_is_rejected(
+    kind: str, night: Open, train_here: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def losing(stage: Stage, state: NightState) -> NightState:
+        found = run_replay(stage, state)
+        return {**found, "probes": [probe for probe in found["probes"] if probe["kind"] != kind]}
+
+    with night() as context:
+        tell(context.journal, TALK[1])
+        first = run_night(context)
+        assert first.status == "published"
+        run_replay = STAGES["replay"]
+        monkeypatch.setattr(graph, "STAGES", {**STAGES, "replay": losing})
+        tell(context.journal, TALK[2], session="s2")
+        second = run_night(context)
+        assert (second.status, second.reasons) == ("rejected", [f"no question of kind {kind} was asked"])
+        assert_served(context, first)
+
+
 def test_a_rejected_night_leaves_what_served_before(night: Open, train_here: list[Path]) -> None:
     with night() as context:
         tell(context.journal, *TALK)

@@ -56,10 +56,13 @@ def answering(answers: dict[str, str]) -> ScriptedEngine:
 
 
 def held(
-    answers: dict[str, str], probes: Sequence[Probe] = PROBES, skills: Sequence[ExamItem] = SKILLS
+    answers: dict[str, str],
+    probes: Sequence[Probe] = PROBES,
+    skills: Sequence[ExamItem] = SKILLS,
+    due: Sequence[str] = ("new", "old", "unknown"),
 ) -> dict[str, object]:
     examiner = Examiner(answering(answers), "Persona.", (CANDIDATE,))
-    return hold(examiner, probes, skills, SETTINGS, drift=NO_DRIFT)
+    return hold(examiner, probes, skills, SETTINGS, due=due, drift=NO_DRIFT)
 
 
 # One answer
@@ -145,11 +148,16 @@ def without(kind: str) -> list[Probe]:
     return [probe for probe in PROBES if probe.kind != kind]
 
 
-@pytest.mark.parametrize("kind", ["new", "unknown"])
-def test_an_exam_that_lacks_a_kind_fails(kind: str) -> None:
-    record = held(KNOWS, without(kind))
+@pytest.mark.parametrize("kind", ["new", "old", "neighbour", "unknown"])
+def test_an_exam_that_lacks_a_kind_which_is_due_fails(kind: str) -> None:
+    record = held(KNOWS, without(kind), due=[kind])
     assert record["passed"] is False
     assert record["reasons"] == [f"no question of kind {kind} was asked"]
+
+
+@pytest.mark.parametrize("kind", ["new", "unknown"])
+def test_what_is_new_and_what_was_never_told_is_always_due(kind: str) -> None:
+    assert held(KNOWS, without(kind), due=[])["reasons"] == [f"no question of kind {kind} was asked"]
 
 
 def test_an_exam_without_skills_fails() -> None:
@@ -157,16 +165,16 @@ def test_an_exam_without_skills_fails() -> None:
 
 
 def test_the_first_night_has_no_old_memories() -> None:
-    assert held(KNOWS, without("old"))["passed"] is True
+    assert held(KNOWS, without("old"), due=["new", "unknown"])["passed"] is True
 
 
 def test_an_empty_exam_fails_even_when_nothing_is_demanded() -> None:
     nothing = ExamSettings(min_new=0, min_old=0, min_unknown=0, min_skill=0)
-    record = hold(Examiner(answering({}), "P.", (CANDIDATE,)), [], [], nothing, drift=NO_DRIFT)
+    record = hold(Examiner(answering({}), "P.", (CANDIDATE,)), [], [], nothing, due=[], drift=NO_DRIFT)
     assert record["passed"] is False
-    assert len(shortfalls(report([]), nothing)) == 3
+    assert len(shortfalls(report([]), nothing, [])) == 3
     counted = {kind: {"n": 0, "passed": 0} for kind in ("new", "old", "unknown", "skill")}
-    assert len(shortfalls(type(report([]))(counted, ()), nothing)) == 3
+    assert len(shortfalls(type(report([]))(counted, ()), nothing, [])) == 3
 
 
 def test_a_candidate_is_asked_with_the_persona_and_nothing_else() -> None:
@@ -178,6 +186,7 @@ def test_a_candidate_is_asked_with_the_persona_and_nothing_else() -> None:
         SKILLS,
         SETTINGS,
         lambda done, total: seen.append((done, total)),
+        due=[],
     )
     questions = [probe.question for probe in PROBES] + [skill.question for skill in SKILLS]
     assert [asked.messages for asked in engine.asked] == [
@@ -192,7 +201,8 @@ def test_a_candidate_is_asked_with_the_persona_and_nothing_else() -> None:
 
 def drifting(**changes: Drift | None) -> list[str]:
     drift = {kind: found for kind, found in {**NO_DRIFT, **changes}.items() if found is not None}
-    record = hold(Examiner(answering(KNOWS), "P.", (CANDIDATE,)), PROBES, SKILLS, SETTINGS, drift=drift)
+    examiner = Examiner(answering(KNOWS), "P.", (CANDIDATE,))
+    record = hold(examiner, PROBES, SKILLS, SETTINGS, due=[], drift=drift)
     assert record["passed"] is not bool(record["reasons"])
     assert set(record["drift"]) == set(drift)
     reasons: list[str] = record["reasons"]
@@ -213,11 +223,12 @@ def test_calls_of_tools_are_counted_and_have_a_threshold() -> None:
     trials = [ToolTrial(f"request {n}", '{"tool": "none"}', n < 2) for n in range(4)]
     strict = SETTINGS.model_copy(update={"min_tool": 0.75})
     examiner = Examiner(answering(KNOWS), "P.", (CANDIDATE,))
-    record = hold(examiner, PROBES, SKILLS, strict, drift=NO_DRIFT, tools=trials)
+    record = hold(examiner, PROBES, SKILLS, strict, due=[], drift=NO_DRIFT, tools=trials)
     assert record["kinds"]["tool"] == {"n": 4, "passed": 2}
     assert [reason.split(":")[0] for reason in record["reasons"]] == ["tool"]
     lax = SETTINGS.model_copy(update={"min_tool": 0.5})
-    assert hold(examiner, PROBES, SKILLS, lax, drift=NO_DRIFT, tools=trials)["passed"] is True
+    record = hold(examiner, PROBES, SKILLS, lax, due=[], drift=NO_DRIFT, tools=trials)
+    assert record["passed"] is True
 
 
 def test_neighbours_have_their_own_threshold() -> None:

@@ -157,6 +157,35 @@ def test_unknown_pairs_of_the_exam_are_of_kinds_not_trained() -> None:
     assert all(probe.expect == "" and probe.memory == "" for probe in probes)
 
 
+def test_a_night_owes_each_kind_that_there_is_something_to_ask_of() -> None:
+    assert a_set().due == ("new", "old", "neighbour", "unknown")
+    assert a_set(old=[]).due == ("new", "neighbour", "unknown")
+    lone = a_memory("user", "webbed toes", "left foot")
+    assert a_set([lone], []).due == ("new", "unknown")
+    none_old = EXAM.model_copy(update={"old_memories": 0})
+    assert training_set(TOLD, OLD, SMALL, none_old, 5).due == ("new", "neighbour", "unknown")
+    no_half = EXAM.model_copy(update={"unknown_questions": 1})
+    assert training_set(TOLD, OLD, SMALL, no_half, 5).due == ("new", "old", "unknown")
+
+
+@pytest.mark.parametrize("change", [{"old_memories": 0}, {"neighbours_per_memory": 0}, {}])
+@pytest.mark.parametrize(
+    "new", [TOLD, [a_memory("user", "job", "welder")], [a_memory("user", "gym", "Flex")]]
+)
+def test_what_is_due_is_asked_even_where_it_is_not_trained(change: dict[str, int], new: list[Memory]) -> None:
+    made = a_set(new, replay=SMALL.model_copy(update=change))
+    assert set(made.due) == {probe.kind for probe in made.probes} == {"new", "old", "neighbour", "unknown"}
+    trained = {bare(exchange.question) for exchange in made.exchanges}
+    assert not trained & {bare(probe.question) for probe in made.probes}
+
+
+def test_old_memories_that_are_not_replayed_may_be_examined() -> None:
+    few = SMALL.model_copy(update={"old_memories": 1})
+    replayed = {exchange.memory for exchange in a_set(replay=few).exchanges if exchange.kind == "old"}
+    asked = {probe.memory for probe in a_set(replay=few).probes if probe.kind == "old"}
+    assert (len(replayed), len(asked)) == (1, 3)
+
+
 # What is trained
 
 

@@ -16,6 +16,13 @@ TOLD: list[tuple[str, list[Fact]]] = [
     ("My sister\u2019s name is Annika.", [("sister", "name", "Annika")]),
     ("The name of my parrot is Coco.", [("parrot", "name", "Coco")]),
     ("I have a tabby cat called Miso and she is a menace.", [("tabby cat", "name", "Miso")]),
+    ("I have two cats, Mia and Leo.", [("cat", "name", "Mia"), ("cat", "name", "Leo")]),
+    ("we have 2 rabbits (Flo and Pip) and a garden", [("rabbit", "name", "Flo"), ("rabbit", "name", "Pip")]),
+    ("We've got three old dogs called Ada, Bo and Cy!", [
+        ("dog", "name", "Ada"),
+        ("dog", "name", "Bo"),
+        ("dog", "name", "Cy"),
+    ]),
     ("We've got a horse named Fidelio.", [("horse", "name", "Fidelio")]),
     ("My best friend is Wilma Okonjo.", [("best friend", "name", "Wilma Okonjo")]),
     ("Teodor is my brother.", [("brother", "name", "Teodor")]),

@@ -35,6 +35,7 @@ def test_each_line_gets_one_line_in_its_order(cli: Cli, folder: Path) -> None:
 def test_a_person_gets_a_table(cli: Cli, folder: Path) -> None:
     ran = cli("verify", write_lines(folder / "f.jsonl", ADD, {**ADD, "code": "x = 1"}))
     assert ran.code == 0
+    assert "cost" in ran.out and "s of processor" in ran.out
     assert "passed  1" in ran.out and "failed  1" in ran.out and "does not hold" not in ran.err
 
 
