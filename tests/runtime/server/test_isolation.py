@@ -32,7 +32,7 @@ class User:
 
     def __init__(self, served: Served, name: str) -> None:
         self.name = name
-        self.token, _ = Tokens(served.scopes.path).add(name)
+        self.token, self.record = Tokens(served.scopes.path).add(name)
         self.http = httpx.Client(
             base_url=served.url, headers={"Authorization": f"Bearer {self.token}"}, timeout=120
         )
@@ -229,8 +229,7 @@ def test_how_much_of_a_prompt_was_cached_tells_nobody_what_another_was_told(
 def test_a_token_that_was_revoked_opens_nothing(served: Served, users: tuple[User, User]) -> None:
     carl = User(served, "carl")
     assert carl.http.get("/v1/memories").status_code == 200
-    tokens = Tokens(served.scopes.path)
-    tokens.revoke(next(record.id for record in tokens.all() if record.user == "carl"))
+    Tokens(served.scopes.path).revoke(carl.record.id)
     assert carl.http.get("/v1/memories").status_code == 401
     carl.http.close()
 
