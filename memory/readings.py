@@ -195,15 +195,15 @@ def _read(asking: _Asking, top: int) -> Generator[Token, None, Completion]:
         asking.messages, asking.sampling, adapters=asking.adapters, cancelled=asking.cancelled
     )
     tokens: list[Token] = []
-    text, so_far, passed_on, holding = "", 0.0, 0, False
+    text, so_far, passed_on, naming, holding = "", 0.0, 0, True, False
     with said:
         for token in said:
-            holding = holding or (asking.names(text) and any(asking.instead(len(tokens), token, so_far)))
+            if naming:
+                holding = holding or (asking.names(text) and any(asking.instead(len(tokens), token, so_far)))
+                text, so_far = text + token.text, so_far + token.logprob
+                naming = len(tokens) + 1 < _NAME_TOKENS and told(text, asking.declines) != "told"
             tokens.append(token)
-            text, so_far = text + token.text, so_far + token.logprob
-            if len(tokens) >= _NAME_TOKENS or told(text, asking.declines) == "told":
-                holding = False
-            if not holding:
+            if not (naming and holding):
                 yield from (_shown(each, top) for each in tokens[passed_on:])
                 passed_on = len(tokens)
     answer = _as_asked(asking.best(said.completion, passed_on), top)

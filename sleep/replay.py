@@ -263,12 +263,6 @@ def training_set(
             probes.append(Probe(rng.choice(ways.exam), OLD, memory.value, memory.id))
     stored, dark = _two_draws(rows, taken, replay, seed)
     negatives, unknown, near = _unknown(new, replayed, sorted(taken), replay, exam.unknown_questions, seed)
-    owed = {
-        "new": True,
-        "old": bool(old) and exam.old_memories > 0,
-        "neighbour": near and exam.unknown_questions > 1,
-        "unknown": True,
-    }
     kept_back = {words(probe.question) for probe in (*probes, *unknown)}
 
     def trained(each: Exchange | Row) -> bool:
@@ -278,8 +272,19 @@ def training_set(
         tuple(filter(trained, (*exchanges, *stored, *negatives))),
         (*probes, *unknown),
         tuple(filter(trained, dark)),
-        tuple(kind for kind, is_due in owed.items() if is_due),
+        _due(bool(old), near, exam),
     )
+
+
+def _due(old: bool, near: bool, exam: ExamSettings) -> tuple[str, ...]:
+    """The kinds that the exam owes where there are old memories, and where anything is near what was told."""
+    owed = {
+        "new": True,
+        "old": old and exam.old_memories > 0,
+        "neighbour": near and exam.unknown_questions > 1,
+        "unknown": True,
+    }
+    return tuple(kind for kind, is_due in owed.items() if is_due)
 
 
 def _two_draws(
