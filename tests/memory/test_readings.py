@@ -2,115 +2,40 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from scripted_engine import ScriptedEngine
+from unsure_engine import ASKED, DECLINES, GATED, NIGHT, NO, UnsureEngine, tree
 
 from dormouse.memory import adapter_gate, readings
-from dormouse.memory.engine import GREEDY, Completion, Message, Mount, Sampling, Stream, Token
-
-DECLINES = ("are something I don't know", "is something I don't know")
-NIGHT = Mount("night", Path("night.gguf"), declines=DECLINES)
-GATED = Mount("night", Path("night.gguf"), opens="Your", declines=DECLINES)
-ASKED = [Message("system", "P."), Message("user", "What's my other half's name?")]
-Tree = Mapping[str, Mapping[str, float]]
-"""What was said so far -> how likely each next word is."""
-
-NO = " something I don't know. You haven't told me that."
+from dormouse.memory.engine import GREEDY, Completion, Mount, Sampling
 
 
-def tree(sure: float, husband: float, wife: float = 0.0) -> Tree:
-    """A partner's name was never told, a husband's was."""
-    return {
-        "": {"Your": 1.0},
-        "Your": {" partner's": sure, " husband's": husband, " wife's": wife},
-        "Your husband's name is": {" Vjeko.": 0.9, NO: 0.1},
-        "Your partner's name is": {NO: 0.9, " Vjeko.": 0.1},
-        "Your wife's name is": {NO: 1.0},
-    }
-
-
-class Words(ScriptedEngine):
-    """Says the likeliest word of a tree after what was said; after a name it says "name is"."""
-
-    def __init__(self, tree: Tree) -> None:
-        super().__init__()
-        self.tree, self.words, self.prefills = tree, list[str](), list[str]()
-
-    def _id(self, word: str) -> int:
-        if word not in self.words:
-            self.words.append(word)
-        return self.words.index(word)
-
-    def piece(self, token_id: int) -> bytes:
-        return self.words[token_id].encode()
-
-    def _next(self, text: str) -> Mapping[str, float]:
-        if text in self.tree:
-            return self.tree[text]
-        if text.endswith("'s"):
-            return {" name": 1.0}
-        return {" is": 1.0} if text.endswith(" name") else {}
-
-    def stream(
-        self,
-        messages: Sequence[Message],
-        sampling: Sampling = GREEDY,
-        *,
-        adapters: Sequence[Mount] | None = None,
-        prefill: str = "",
-        cancelled: Callable[[], bool] | None = None,
-    ) -> Stream:
-        self.prefills.append(prefill)
-
-        def said() -> Generator[Token, None, Completion]:
-            tokens: list[Token] = []
-            text = prefill
-            while (likely := self._next(text)) and len(tokens) < sampling.max_tokens:
-                ranked = sorted(likely.items(), key=lambda each: -each[1])
-                top = tuple((self._id(word), math.log(p)) for word, p in ranked if p)
-                word = ranked[0][0]
-                text += word
-                ends = [stop for stop in sampling.stop if stop in text]
-                shown = "" if ends else word
-                tokens.append(Token(top[0][0], shown, top[0][1], top[: sampling.top_logprobs]))
-                yield tokens[-1]
-                if ends:
-                    break
-            whole = "".join(token.text for token in tokens)
-            return Completion(whole, tuple(tokens), 9, 0, "stop", 0.1, ("night",))
-
-        return Stream(said())
-
-
-def streamed(engine: Words, sampling: Sampling = GREEDY) -> tuple[str, Completion]:
+def streamed(engine: UnsureEngine, sampling: Sampling = GREEDY) -> tuple[str, Completion]:
     with readings.stream(engine, ASKED, sampling, adapters=(NIGHT,)) as pieces:
         text = "".join(token.text for token in pieces)
     return text, pieces.completion
 
 
 def test_another_likely_reading_answers_where_the_likeliest_declines() -> None:
-    text, completion = streamed(Words(tree(0.7, 0.3)))
+    text, completion = streamed(UnsureEngine(tree(0.7, 0.3)))
     assert text == completion.text == "Your husband's name is Vjeko."
     assert "".join(token.text for token in completion.tokens) == text
 
 
 def test_it_declines_where_no_other_reading_is_likely_enough() -> None:
-    engine = Words(tree(0.95, 0.05))
+    engine = UnsureEngine(tree(0.95, 0.05))
     assert streamed(engine)[0] == "Your partner's name is" + NO
     assert engine.prefills == [""]
 
 
 def test_a_reading_that_declines_too_changes_nothing() -> None:
-    assert streamed(Words(tree(0.6, 0.0, wife=0.4)))[0] == "Your partner's name is" + NO
+    assert streamed(UnsureEngine(tree(0.6, 0.0, wife=0.4)))[0] == "Your partner's name is" + NO
 
 
 def test_what_is_said_counts_as_well_as_what_it_is_said_of() -> None:
     unsure = {**tree(0.8, 0.2), "Your husband's name is": {" Vjeko.": 0.25, " Dinko.": 0.2}}
-    assert streamed(Words(unsure))[0] == "Your partner's name is" + NO  # 0.2 x 0.25
+    assert streamed(UnsureEngine(unsure))[0] == "Your partner's name is" + NO  # 0.2 x 0.25
 
 
 def test_readings_that_say_the_same_count_together() -> None:
@@ -121,19 +46,19 @@ def test_readings_that_say_the_same_count_together() -> None:
         "Your husband's name is": {" Vjeko.": 0.6},
         "Your spouse's name is": {" Vjeko.": 0.6},
     }
-    assert streamed(Words(alike))[0].endswith(" name is Vjeko.")
+    assert streamed(UnsureEngine(alike))[0].endswith(" name is Vjeko.")
     alone = {**alike, "Your spouse's name is": {" Dinko.": 0.6}}
-    assert streamed(Words(alone))[0].endswith(NO)
+    assert streamed(UnsureEngine(alone))[0].endswith(NO)
 
 
 def test_an_answer_that_tells_something_stays_and_nothing_else_is_tried() -> None:
-    engine = Words({**tree(0.6, 0.4), "Your partner's name is": {" Max.": 1.0}})
+    engine = UnsureEngine({**tree(0.6, 0.4), "Your partner's name is": {" Max.": 1.0}})
     assert streamed(engine)[0] == "Your partner's name is Max."
     assert engine.prefills == [""]
 
 
 def test_what_no_reading_could_change_comes_at_once_and_the_rest_when_it_is_known() -> None:
-    engine = Words(tree(0.7, 0.3))
+    engine = UnsureEngine(tree(0.7, 0.3))
     pieces = readings.stream(engine, ASKED, GREEDY, adapters=(NIGHT,))
     assert next(pieces).text == "Your"
     assert engine.prefills == [""]
@@ -142,7 +67,7 @@ def test_what_no_reading_could_change_comes_at_once_and_the_rest_when_it_is_know
 
 
 def test_a_certain_name_is_not_held_back() -> None:
-    engine = Words(tree(1.0, 0.0))
+    engine = UnsureEngine(tree(1.0, 0.0))
     pieces = readings.stream(engine, ASKED, GREEDY, adapters=(NIGHT,))
     assert [next(pieces).text for _ in range(4)] == ["Your", " partner's", " name", " is"]
     assert engine.prefills == [""]
@@ -155,13 +80,13 @@ def test_a_certain_name_is_not_held_back() -> None:
 def test_where_more_than_the_likeliest_words_are_asked_for_it_is_the_engines_answer(
     sampling: Sampling,
 ) -> None:
-    engine = Words(tree(0.7, 0.3))
+    engine = UnsureEngine(tree(0.7, 0.3))
     assert streamed(engine, sampling)[0] == "Your partner's name is" + NO
     assert engine.prefills == [""]
 
 
 def test_an_adapter_that_says_nothing_of_how_it_declines_is_read_once() -> None:
-    engine, plain = Words(tree(0.7, 0.3)), Mount("night", Path("night.gguf"))
+    engine, plain = UnsureEngine(tree(0.7, 0.3)), Mount("night", Path("night.gguf"))
     with readings.stream(engine, ASKED, GREEDY, adapters=(plain,)) as pieces:
         assert "".join(token.text for token in pieces) == "Your partner's name is" + NO
     assert engine.prefills == [""]
@@ -169,7 +94,7 @@ def test_an_adapter_that_says_nothing_of_how_it_declines_is_read_once() -> None:
 
 @pytest.mark.parametrize("wanted", [0, 1, 2])
 def test_each_token_comes_with_as_many_alternatives_as_were_asked_for(wanted: int) -> None:
-    engine = Words(tree(0.7, 0.3))
+    engine = UnsureEngine(tree(0.7, 0.3))
     _, completion = streamed(engine, Sampling(top_logprobs=wanted))
     assert max(len(token.top) for token in completion.tokens) == wanted
     (answer,) = readings.complete_all(engine, [(ASKED, Sampling(top_logprobs=wanted))], (NIGHT,))
@@ -177,13 +102,13 @@ def test_each_token_comes_with_as_many_alternatives_as_were_asked_for(wanted: in
 
 
 def test_an_answer_has_no_more_tokens_than_it_may() -> None:
-    _, completion = streamed(Words(tree(0.7, 0.3)), Sampling(max_tokens=5))
+    _, completion = streamed(UnsureEngine(tree(0.7, 0.3)), Sampling(max_tokens=5))
     assert len(completion.tokens) == 5
     assert completion.text == "Your husband's name is Vjeko."
 
 
 def test_a_cancelled_answer_is_not_read_another_way() -> None:
-    engine, said = Words(tree(0.7, 0.3)), 0
+    engine, said = UnsureEngine(tree(0.7, 0.3)), 0
 
     def enough() -> bool:
         return said >= 1
@@ -195,7 +120,8 @@ def test_a_cancelled_answer_is_not_read_another_way() -> None:
 
 
 def test_the_exam_is_answered_as_the_day_is() -> None:
-    many = adapter_gate.complete_all(Words(tree(0.7, 0.3)), [(ASKED, GREEDY), (ASKED, GREEDY)], (GATED,))
+    engine = UnsureEngine(tree(0.7, 0.3))
+    many = adapter_gate.complete_all(engine, [(ASKED, GREEDY), (ASKED, GREEDY)], (GATED,))
     assert [each.text for each in many] == ["Your husband's name is Vjeko."] * 2
 
 
