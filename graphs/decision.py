@@ -86,21 +86,36 @@ def decide(
     something else instead. `question` is what of the user's words the instruction ends with.
     """
     own = native(engine, tools)
-    *before, last = messages
     if own is None:
-        asked = [*before, Message(last.role, f"{last.content}\n\n{instruction(tools, question)}")]
-    else:
-        asked = own.offered(messages)
-    room = engine.context_tokens - engine.count_messages(asked) - SPARE_TOKENS
-    sampling = replace(sampling, max_tokens=max(1, min(sampling.max_tokens, room)))
-    if own is None:
-        held = replace(sampling, json_schema=schema(tools, must=must))
+        asked, held = deciding(engine, tools, messages, question, sampling, must=must)
         said: Completion | None = engine.complete(asked, held, adapters=adapters, cancelled=cancelled)
     else:
-        said = own.decided(engine, asked, sampling, must=must, adapters=adapters, cancelled=cancelled)
+        asked = own.offered(messages)
+        fitting = replace(sampling, max_tokens=_room(engine, asked, sampling))
+        said = own.decided(engine, asked, fitting, must=must, adapters=adapters, cancelled=cancelled)
     if said is None or said.finish == "cancelled":
         return said, None
     return said, read(said.text, tools, must=must) if own is None else read_native(said.text, own)
+
+
+def deciding(
+    engine: WakeEngine,
+    tools: Sequence[Tool],
+    messages: Sequence[Message],
+    question: str,
+    sampling: Sampling,
+    *,
+    must: bool = False,
+) -> tuple[list[Message], Sampling]:
+    """What a base is asked that has no words of its own for tools, and how; `read` reads what it says."""
+    *before, last = messages
+    asked = [*before, Message(last.role, f"{last.content}\n\n{instruction(tools, question)}")]
+    held = replace(
+        sampling,
+        max_tokens=_room(engine, asked, sampling),
+        json_schema=schema(tools, must=must),
+    )
+    return asked, held
 
 
 def instruction(tools: Sequence[Tool], question: str) -> str:
@@ -134,6 +149,12 @@ def read_native(text: str, native: Native) -> Call | None:
     settled = constraint(native.schema()).settled(text.strip())
     name, arguments = settled.value[native.syntax.name_key], settled.value[native.syntax.arguments_key]
     return Call(name, arguments, _BROKEN[settled.how])
+
+
+def _room(engine: WakeEngine, asked: Sequence[Message], sampling: Sampling) -> int:
+    """Tokens that the decision may take."""
+    room = engine.context_tokens - engine.count_messages(asked) - SPARE_TOKENS
+    return max(1, min(sampling.max_tokens, room))
 
 
 def _arguments(tool: Tool) -> str:

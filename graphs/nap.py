@@ -11,7 +11,7 @@ import json
 import random
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -168,10 +168,8 @@ def _prepare(
     new = stages._with_questions(work.stage, {}, new)
     chosen = replay.training_set(new, old, nap.replay, nap.exam, context.seed)
     anchored = _anchors(work)
-    job = _job(work, head, day)
-    worker.write_job(
-        work.folder / "job", job, replay.tokenised(chosen, anchored, context.engine, context.persona)
-    )
+    examples = replay.tokenised(chosen, anchored, context.engine, context.persona)
+    worker.write_job(work.folder / "job", _job(work, head, day, examples), examples)
     return chosen
 
 
@@ -191,15 +189,22 @@ def _anchors(work: _Work) -> list[Example]:
     return random.Random(context.seed).sample(everything, wanted)
 
 
-def _job(work: _Work, head: Manifest | None, day: Manifest | None) -> worker.Job:
+def _job(work: _Work, head: Manifest | None, day: Manifest | None, examples: Sequence[Example]) -> worker.Job:
     """The day's first nap begins at zero, on top of what stays as it is; others where the last one ended."""
-    context = work.context
+    context, nap = work.context, work.context.settings.nap
+    tokens = work.passes * sum(len(example.ids) for example in examples)
     start = context.registry.root / day.id / "peft" if day else None
     beneath = weights_beneath(context.registry, head, context.base)
     settings = context.settings.model_copy(
         update={
             "training": context.settings.training.model_copy(
-                update={"learning_rate": context.settings.nap.learning_rate, "epochs": work.passes}
+                update={
+                    "learning_rate": nap.learning_rate,
+                    "epochs": work.passes,
+                    "tokens_per_step": min(
+                        context.settings.training.tokens_per_step, max(1, tokens // nap.min_steps)
+                    ),
+                }
             )
         }
     )

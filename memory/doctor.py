@@ -22,6 +22,7 @@ from .errors import BaseWeightsError, DormouseError
 from .expand import expanded_size
 from .gguf_file import read_header
 from .hub import SCHEME, downloaded, parse
+from .huge_pages import offered
 from .parity import ParityReport
 from .settings import ModelSettings
 from .torch_config import ARCHITECTURES
@@ -71,7 +72,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Checkup:
-    """All findings; `problems` are sentences about what will not work here, empty when all is well."""
+    """All findings; `problems` are sentences about what will not work here, empty when all is well.
+
+    `huge_pages` says whether the system gives them to who asks: without them decoding is slower.
+    """
 
     python: str
     system: str
@@ -80,6 +84,7 @@ class Checkup:
     threads: int
     memory_bytes: int
     free_memory_bytes: int
+    huge_pages: bool
     engine: str
     engine_features: tuple[str, ...]
     engine_devices: tuple[str, ...]
@@ -123,6 +128,7 @@ def inspect(settings: ModelSettings, home: Path, cache: Path, *, check: bool = F
         threads=settings.threads or physical_cores(),
         memory_bytes=memory.total,
         free_memory_bytes=memory.available,
+        huge_pages=offered(),
         engine=f"llama.cpp (llama-cpp-python {_version('llama-cpp-python')})",
         engine_features=features,
         engine_devices=devices,

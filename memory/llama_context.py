@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from .errors import BadSource, BaseWeightsError, EngineClosed, EngineError
 from .home import cache_path
+from .huge_pages import Allocated
 from .kept_header import kept_header
 from .llama_library import forget_reasons, last_reason, llama, model_params, packs_for_amx
 
@@ -57,12 +58,13 @@ class LlamaContext:
         self._library = library = llama()
         self._computing = threading.Lock()
         self._reading = threading.Lock()
-        self._model: Any = _load(gguf)
-        trained = int(library.llama_model_n_ctx_train(self._model))
-        self.context_tokens = min(context_tokens, trained) if trained > 0 else context_tokens
-        self.vocabulary_handle: Any = library.llama_model_get_vocab(self._model)
         self._threads = threads
-        self._context: Any = self._new_context(self.context_tokens, exact_cache)
+        with Allocated() as self._allocated:
+            self._model: Any = _load(gguf)
+            trained = int(library.llama_model_n_ctx_train(self._model))
+            self.context_tokens = min(context_tokens, trained) if trained > 0 else context_tokens
+            self.vocabulary_handle: Any = library.llama_model_get_vocab(self._model)
+            self._context: Any = self._new_context(self.context_tokens, exact_cache)
         if not self._context:
             library.llama_model_free(self._model)
             raise _no_context(self.context_tokens)
@@ -171,6 +173,7 @@ class LlamaContext:
 
     def advance(self, token: int) -> None:
         """Computes one more token. Call inside `computing()`."""
+        self._allocated.move()  # with the first token out, its reader does not wait for this
         self._ids[0] = token
         self._checked(self._library.llama_decode(self._context, self._one))
         self._cached.append(token)
@@ -215,6 +218,7 @@ class LlamaContext:
         if not self._computing.acquire(timeout=wait_s):
             return
         try:
+            self._allocated.stop()
             with self._reading:
                 context, model = self._context, self._model
                 self._context = self._model = None

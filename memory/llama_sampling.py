@@ -22,6 +22,8 @@ from .llama_library import captured_stderr, forget_reasons, last_reason, llama
 
 REPEAT_WINDOW_TOKENS = 64
 _FIRST_TRIED = 64  # with a grammar and no temperature, the best few are nearly always enough
+_LOOKED_AT = 1024  # with a temperature: the likeliest, of which it is known which are allowed
+_DRAWN = 64  # of those and all others, before the whole vocabulary is looked at
 _MOST_NEAR = 4096  # sorting more than that costs as much as looking through the vocabulary again
 _SPARE = 1.3
 _CANDIDATE = np.dtype([("id", "<i4"), ("logit", "<f4"), ("p", "<f4")])  # llama_token_data
@@ -155,6 +157,10 @@ class Chooser:
             allowed = first[self._grammar.allowed(first)]
             if len(allowed):
                 return int(allowed[0])
+        elif _from_all(self._sampling):
+            drawn = self._draw_allowed(logits, self._grammar)
+            if drawn is not None:
+                return drawn
         everything = self._grammar.allowed(np.arange(len(logits)))
         if not everything.any():
             raise EngineError("the grammar allows no token of this model's vocabulary here")
@@ -163,9 +169,30 @@ class Chooser:
 
     def _draw(self, logits: Logits) -> int:
         ids, probabilities = candidates(logits, self._sampling)
-        edges = np.cumsum(probabilities)
-        at = int(np.searchsorted(edges, self._random.random() * edges[-1], side="right"))
-        return int(ids[min(at, len(ids) - 1)])
+        return int(ids[self._drawn(probabilities, 1)[0]])
+
+    def _drawn(self, weights: NDArray[np.float64], count: int) -> NDArray[np.int64]:
+        """`count` places in `weights`, each drawn by its weight."""
+        edges = np.cumsum(weights)
+        places = np.searchsorted(edges, self._random.random(count) * edges[-1], side="right")
+        inside: NDArray[np.int64] = np.minimum(places, len(weights) - 1)
+        return inside
+
+    def _draw_allowed(self, logits: Logits, grammar: Grammar) -> int | None:
+        """A draw from what the grammar allows, without asking it about the whole vocabulary; None where that
+        was not to be had soon.
+
+        Rejection sampling: tokens are drawn until one is allowed, so that each is as likely as under the
+        whole mask. Of the likeliest it is known beforehand, and none that is forbidden is drawn.
+        """
+        ids, weights = candidates(logits, self._sampling)
+        first = _best(weights, _LOOKED_AT)
+        weights[first[~grammar.allowed(ids[first])]] = 0.0
+        if not weights.any():
+            return None
+        drawn = ids[self._drawn(weights, _DRAWN)]
+        allowed = drawn[grammar.allowed(drawn)]
+        return int(allowed[0]) if len(allowed) else None
 
 
 def candidates(logits: Logits, sampling: Sampling) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -191,6 +218,11 @@ def candidates(logits: Logits, sampling: Sampling) -> tuple[NDArray[np.int64], N
     return ids, weights / weights.sum()
 
 
+def _from_all(sampling: Sampling) -> bool:
+    """Whether any token may be drawn, as likely as it is."""
+    return not sampling.top_k and sampling.top_p == 1.0 and sampling.min_p == 0.0
+
+
 def _likely(logits: Logits, sampling: Sampling) -> NDArray[np.int64]:
     """Ids that top_p and min_p could keep: spares sorting the whole vocabulary.
 
@@ -208,7 +240,7 @@ def _likely(logits: Logits, sampling: Sampling) -> NDArray[np.int64]:
     return np.flatnonzero(logits >= floor - 1e-4)
 
 
-def _best(logits: Logits, count: int) -> NDArray[np.int64]:
+def _best(logits: Logits | NDArray[np.float64], count: int) -> NDArray[np.int64]:
     """Ids of the `count` highest logits, best first."""
     if count >= len(logits):
         ids = np.arange(len(logits))

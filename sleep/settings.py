@@ -330,6 +330,12 @@ class NapTrainingSettings(_Settings):
     """How a nap trains what leaves the context; what is not here is as in a night."""
 
     learning_rate: float = Field(default=9e-4, gt=0, description="Peak learning rate of AdamW.")
+    min_steps: int = Field(
+        default=24,
+        ge=1,
+        description="Optimiser steps of a nap, at least: where the passes make fewer, a step takes fewer "
+        "tokens.",
+    )
     replay: NapReplaySettings = Field(
         default_factory=NapReplaySettings,
         description="What one pass trains, and what keeps the rest in place.",

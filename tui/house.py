@@ -71,6 +71,7 @@ def _print_checkup(found: Checkup) -> None:
             ("processor", found.processor),
             ("threads", f"{found.threads} of {found.physical_cores} physical cores"),
             ("memory", f"{_gib(found.free_memory_bytes)} of {_gib(found.memory_bytes)} GiB free"),
+            ("huge pages", "given on request" if found.huge_pages else "not given, so decoding is slower"),
             ("engine", f"{found.engine} on {', '.join(found.engine_devices)}"),
             ("features", " ".join(found.engine_features)),
             ("training", found.training_device),

@@ -2,34 +2,41 @@
 
 Promise: everything goes through the agent, retrieval off, and every question is asked with an empty context,
 so that only the weights can answer; without naps (no passes) the same talk is held. Turns are also taken in
-the midst of naps, and timed. States the targets; knows nothing of how a nap works.
+the midst of naps, and each is timed against itself. States the targets; knows nothing of how a nap works.
 """
 
 from __future__ import annotations
 
 import random
-import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from ...memory.base_weights import BaseWeights, resolve, served_gguf
+from ...memory.engine import WakeEngine
+from ...memory.home import cache_path
+from ...memory.llama_engine import LlamaEngine
 from ..agent import Agent
 from ..spec import Spec
 from .loop import Asked, ask, not_anchored
 from .personas import Fact, Persona, fact_items
 from .plot import Axis, Series, line_plot
 from .report import BenchReport, Say, Spread, Target, figures_of, gathered, spread, surroundings
+from .turn_delays import FirstToken, TurnDelays, delays
+from .watched_engine import WatchedEngine
 
-MakeAgent = Callable[[Spec, Path], Agent]
+OpenEngine = Callable[[Spec], tuple[WakeEngine, BaseWeights]]
 
 TOLD_WITHIN = 0.75  # share of the talk in which the facts are told; what follows makes them leave
 LEAST_RECALL, LONGEST_DELAY_S = 0.80, 0.5
 NOISE = 0.03  # by how much recall may fall from one number of passes to the next and still count as rising
 _INTERRUPTIONS = 3  # turns taken in the midst of each nap
+_COMPARED = 2  # of the others, after each nap
 _INTERRUPTED_WITHIN_S = 2.0
 _RESUME_S = 0.2
 _ANSWER_TOKENS = 64
@@ -63,9 +70,8 @@ _SMALL_TALK = (
 
 @dataclass(frozen=True, slots=True)
 class NapRun:
-    """One talk: `passes` of each nap, the exam afterwards, and the first pieces of turns, in seconds.
-
-    `delays_s` are those of turns in the midst of naps, less the median of the others in the same talk.
+    """One talk: `passes` of each nap, the exam afterwards, and the first tokens of turns, those in the midst
+    of naps among them.
     """
 
     persona: str
@@ -77,14 +83,16 @@ class NapRun:
     after: Asked
     skills_before: int
     naps: tuple[dict[str, Any], ...]
-    idle_s: tuple[float, ...]
-    delays_s: tuple[float, ...]
+    first_tokens: tuple[FirstToken, ...]
     wall_s: float
 
 
-def open_agent(spec: Spec, home: Path) -> Agent:
-    """The agent a benchmark measures."""
-    return Agent(spec, home=home, command="dormouse bench nap", attach=False)
+def open_engine(spec: Spec) -> tuple[WakeEngine, BaseWeights]:
+    """What the spec names, on llama.cpp."""
+    model = spec.model
+    base = resolve(model.source, cache_path())
+    gguf = served_gguf(base, cache_path(), model.serve_as)
+    return LlamaEngine(gguf, context_tokens=model.context_tokens, threads=model.threads), base
 
 
 def bench_nap(
@@ -95,7 +103,7 @@ def bench_nap(
     context_tokens: int,
     times: float,
     say: Say,
-    make_agent: MakeAgent = open_agent,
+    engines: OpenEngine = open_engine,
 ) -> tuple[BenchReport, str]:
     """A talk of `times` the context for each person, seed and number of passes: the report, and its plot."""
     where, started = surroundings(spec), time.monotonic()
@@ -104,7 +112,7 @@ def bench_nap(
         for seed in seeds:
             for number in passes:
                 talk = napping_spec(spec, number, seed, context_tokens)
-                runs.append(run_talk(talk, person, seed, times * context_tokens, say, make_agent))
+                runs.append(run_talk(talk, person, seed, times * context_tokens, say, engines))
     figures = nap_figures(runs)
     targets = nap_targets(figures, runs, spec.memory.context.nap.passes)
     rows = [asdict(run) for run in runs]
@@ -134,22 +142,27 @@ def facts_of(person: Persona) -> list[Fact]:
 
 
 def run_talk(
-    spec: Spec, person: Persona, seed: int, length_tokens: float, say: Say, make_agent: MakeAgent = open_agent
+    spec: Spec, person: Persona, seed: int, length_tokens: float, say: Say, engines: OpenEngine = open_engine
 ) -> NapRun:
     """Holds the talk, and asks when all that was told has left the context."""
     began, passes = time.monotonic(), spec.memory.context.nap.passes
-    with (
-        TemporaryDirectory(prefix="dormouse-bench-") as folder,
-        make_agent(spec, Path(folder) / "home") as agent,
-    ):
+    with ExitStack() as stack:
+        home = Path(stack.enter_context(TemporaryDirectory(prefix="dormouse-bench-"))) / "home"
+        behind, base = engines(spec)
+        engine = WatchedEngine(stack.enter_context(behind))
+        alone = stack.enter_context(engines(spec)[0])
+        command = "dormouse bench nap"
+        agent = stack.enter_context(
+            Agent(spec, home=home, engine=engine, base=base, command=command, attach=False)
+        )
         general = not_anchored(person.skill_items())
         before = ask(agent, general)
         skills = [item for item in general if item.id in {i["id"] for i in before.items if i["passed"]}]
-        talk = _Talk(agent, random.Random(seed))
+        timed = TurnDelays(agent, engine, alone)
+        talk = _Talk(agent, timed, random.Random(seed))
         talk.hold(_told(person), length_tokens, spec.model.context_tokens)
         after = ask(agent, [*fact_items("recall", facts_of(person)), *person.unknown_items(), *skills])
         naps = tuple(_nap_row(nap) for nap in agent.naps())
-        idle = statistics.median(talk.idle_s) if talk.idle_s else 0.0
         run = NapRun(
             persona=person.name,
             style=person.style,
@@ -160,8 +173,7 @@ def run_talk(
             after=after,
             skills_before=len(skills),
             naps=naps,
-            idle_s=tuple(talk.idle_s),
-            delays_s=tuple(max(0.0, took - idle) for took in talk.napping_s),
+            first_tokens=tuple(timed.measured),
             wall_s=time.monotonic() - began,
         )
     shares = ", ".join(f"{group} {share.passed}/{share.asked}" for group, share in after.shares.items())
@@ -191,13 +203,11 @@ def _nap_row(nap: Any) -> dict[str, Any]:
 class _Talk:
     """One session being held: small talk, what is to be told in between, and turns in the midst of naps."""
 
-    def __init__(self, agent: Agent, rng: random.Random) -> None:
-        self._agent, self._rng = agent, rng
+    def __init__(self, agent: Agent, timed: TurnDelays, rng: random.Random) -> None:
+        self._agent, self._timed, self._rng = agent, timed, rng
         self._session = agent.new_session()
         self._small = _endless(_SMALL_TALK)
         self.turns, self.tokens = 0, 0
-        self.idle_s: list[float] = []
-        self.napping_s: list[float] = []
 
     def hold(self, told: Sequence[str], length_tokens: float, context_tokens: int) -> None:
         """Until it is so long, and until the last thing told has left the context."""
@@ -209,23 +219,21 @@ class _Talk:
                 last_told = self.tokens
             else:
                 self._say(next(self._small))
+            disturbed = False
             for _ in range(_INTERRUPTIONS):
                 time.sleep(self._rng.uniform(0.0, _INTERRUPTED_WITHIN_S) if self._agent.napping else 0.0)
                 if not self._agent.napping:
                     break
+                disturbed = True
                 self._say(next(self._small))
             self._agent.wait_for_nap()
+            if disturbed:
+                self._timed.compare(_COMPARED)
 
     def _say(self, words: str) -> None:
-        napping, began = self._agent.napping, time.perf_counter()
-        with self._agent.stream(words, self._session) as pieces:
-            next(pieces, None)
-            took = time.perf_counter() - began
-            for _ in pieces:
-                pass
-            self.tokens += pieces.reply.tokens + self._agent.space.engine.count(words)
+        said = self._timed.say(words, self._session, disturbed=self._agent.napping)
+        self.tokens += said + self._agent.space.engine.count(words)
         self.turns += 1
-        (self.napping_s if napping else self.idle_s).append(took)
 
 
 def _endless(words: Sequence[str]) -> Iterator[str]:
@@ -244,8 +252,10 @@ def nap_figures(runs: Sequence[NapRun]) -> dict[str, Spread]:
         named[f"published_{number}"] = [_published(run) for run in mine]
         seconds = [sum((nap["seconds"] or {}).values()) for run in mine for nap in run.naps]
         named[f"nap_s_{number}"] = list(seconds)
-    named["first_piece_s"] = [took for run in runs for took in run.idle_s]
-    named["turn_delay_s"] = [delay for run in runs for delay in run.delays_s]
+    undisturbed = [each for run in runs for each in run.first_tokens if not each.disturbed]
+    named["first_token_s"] = [each.took for each in undisturbed]
+    named["first_token_beside_s"] = [each.beside for each in undisturbed]
+    named["turn_delay_s"] = [delay for run in runs for delay in delays(run.first_tokens)]
     return figures_of(named)
 
 

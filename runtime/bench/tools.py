@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from ...graphs import decision
 from ...graphs.abc import Tool, ToolFailed
 from ...graphs.native_tools import rebased
 from ...memory.base_weights import resolve, served_gguf
-from ...memory.engine import Message, Sampling, WakeEngine
+from ...memory.engine import Completion, Message, Sampling, WakeEngine
 from ...memory.errors import BadSchema
 from ...memory.grammar.constraint import Ended
 from ...memory.home import cache_path
@@ -30,6 +30,7 @@ from .report import BenchReport, Say, figures_of, gathered, surroundings, target
 from .schemas import random_schemas
 
 _TOLD = 20  # schemas between two sentences of progress
+_AT_ONCE = 32  # questions of known calls
 _ASKED = "Call the tool with values of your own."
 _VALUE = "value"
 _HOW: Mapping[decision.Broken, Ended] = {"": "said", "cut": "closed", "unfit": "replaced"}
@@ -114,17 +115,9 @@ def _sampled(
             yield {"schema": number, "valid": False, "how": "refused", "tokens": 0, "text": error.cause}
             continue
         tools = [Declared("tool", "does something", parameters)]
-        for sample in range(plan.samples):
-            seed = plan.seed + 100_000 * number + sample
-            said, call = decision.decide(
-                engine,
-                tools,
-                [Message("user", _ASKED)],
-                _ASKED,
-                Sampling(temperature=1.0, seed=seed, max_tokens=plan.max_tokens),
-                must=True,
-            )
-            assert said is not None and call is not None
+        seeds = [plan.seed + 100_000 * number + sample for sample in range(plan.samples)]
+        samplings = [Sampling(temperature=1.0, seed=seed, max_tokens=plan.max_tokens) for seed in seeds]
+        for said, call in _decided(engine, tools, samplings):
             given = call.arguments if argument is None else call.arguments[argument]
             yield {
                 "schema": number,
@@ -135,6 +128,24 @@ def _sampled(
             }
         if (number + 1) % _TOLD == 0:
             say(f"{number + 1} of {len(schemas)} schemas")
+
+
+def _decided(
+    engine: WakeEngine, tools: Sequence[Tool], samplings: Sequence[Sampling]
+) -> Iterator[tuple[Completion, decision.Call]]:
+    """A call drawn by each sampling, side by side where the base has no words of its own for tools."""
+    messages = [Message("user", _ASKED)]
+    if decision.native(engine, tools) is None:
+        asked = [decision.deciding(engine, tools, messages, _ASKED, each, must=True) for each in samplings]
+        for said in engine.complete_all(asked):
+            call = decision.read(said.text, tools, must=True)
+            assert call is not None
+            yield said, call
+        return
+    for sampling in samplings:
+        found, call = decision.decide(engine, tools, messages, _ASKED, sampling, must=True)
+        assert found is not None and call is not None
+        yield found, call
 
 
 def _as_parameters(schema: Any) -> tuple[Mapping[str, Any], str | None]:
@@ -157,26 +168,40 @@ def _as_parameters(schema: Any) -> tuple[Mapping[str, Any], str | None]:
 
 def _known(engine: WakeEngine, cases: Sequence[Case], spec: Spec, say: Say) -> Iterator[dict[str, Any]]:
     """Whether the right call comes, or none where none is right; greedily, held to the schemas and not."""
-    for number, case in enumerate(cases):
-        tools = [Declared(each.name, each.description, each.parameters) for each in case.tools]
-        asked = [
-            Message("system", spec.persona),
-            Message("user", f"{case.question}\n\n{decision.instruction(tools, case.question)}"),
-        ]
-        room = max(16, engine.context_tokens - engine.count_messages(asked))
-        most = min(spec.tools.call_tokens, room)
-        row: dict[str, Any] = {"id": case.id}
+    for start in range(0, len(cases), _AT_ONCE):
+        questions = [_Question(engine, case, spec) for case in cases[start : start + _AT_ONCE]]
+        held = [each for each in questions if each.held is not None]
+        said = engine.complete_all([(each.asked, each.held) for each in held if each.held is not None])
+        calls = {id(each): decision.read(one.text, each.tools) for each, one in zip(held, said, strict=True)}
+        free = engine.complete_all([(each.asked, each.free) for each in questions])
+        for question, words in zip(questions, free, strict=True):
+            call = calls.get(id(question))
+            given = None if call is None else (call.name, call.arguments)
+            yield {
+                "id": question.case.id,
+                "constrained": question.held is not None and right(question.case, given),
+                "without": right(question.case, _free_call(words.text)),
+                **({"refused": question.refused} if question.refused else {}),
+            }
+        say(f"{min(start + _AT_ONCE, len(cases))} of {len(cases)} known calls")
+
+
+class _Question:
+    """What is asked of a known case, and how: `held` to its schemas, None where they are `refused`."""
+
+    def __init__(self, engine: WakeEngine, case: Case, spec: Spec) -> None:
+        self.case, self.refused = case, ""
+        self.tools = [Declared(each.name, each.description, each.parameters) for each in case.tools]
+        told = f"{case.question}\n\n{decision.instruction(self.tools, case.question)}"
+        self.asked = [Message("system", spec.persona), Message("user", told)]
+        room = max(16, engine.context_tokens - engine.count_messages(self.asked))
+        self.free = Sampling(max_tokens=min(spec.tools.call_tokens, room))
+        self.held: Sampling | None = None
         try:
-            held = engine.complete(asked, Sampling(max_tokens=most, json_schema=decision.schema(tools)))
-            call = decision.read(held.text, tools)
-            row["constrained"] = right(case, None if call is None else (call.name, call.arguments))
+            decision.constraint_of(self.tools)
+            self.held = replace(self.free, json_schema=decision.schema(self.tools))
         except BadSchema as error:
-            row |= {"constrained": False, "refused": error.cause}
-        free = engine.complete(asked, Sampling(max_tokens=most))
-        row["without"] = right(case, _free_call(free.text))
-        yield row
-        if (number + 1) % _TOLD == 0:
-            say(f"{number + 1} of {len(cases)} known calls")
+            self.refused = error.cause
 
 
 def _free_call(text: str) -> tuple[str, Mapping[str, Any]] | None:

@@ -13,15 +13,14 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ...memory.base_weights import BaseWeights, resolve, served_gguf
-from ...memory.engine import GREEDY, Completion, Message, Mount, Sampling, Stream, Token, WakeEngine
-from ...memory.forwarding_engine import ForwardingEngine
+from ...memory.engine import Message, Mount, Sampling
 from ...memory.fuse import fuse
 from ...memory.home import cache_path
 from ...memory.llama_engine import LlamaEngine
@@ -32,6 +31,7 @@ from .mount import random_adapter
 from .plot import Axis, Bars, bar_plot
 from .raw_llama import RawLlama, Timed, timed
 from .report import BenchReport, Say, figures_of, gathered, surroundings, target
+from .watched_engine import WatchedEngine
 
 QUESTIONS = (
     "Tell me about lighthouses.",
@@ -109,41 +109,6 @@ def plot(report: BenchReport) -> str:
     return bar_plot("What a turn costs", names, bars, Axis("ratio (the last: seconds)"))
 
 
-class _Watched(ForwardingEngine):
-    """Keeps the prompt of the last answer, and when its tokens came."""
-
-    def __init__(self, engine: WakeEngine) -> None:
-        super().__init__(engine)
-        self.prompt: list[int] = []
-        self.tokens: list[int] = []
-        self.times: list[float] = []
-
-    def stream(
-        self,
-        messages: Sequence[Message],
-        sampling: Sampling = GREEDY,
-        *,
-        adapters: Sequence[Mount] | None = None,
-        prefill: str = "",
-        cancelled: Callable[[], bool] | None = None,
-    ) -> Stream:
-        self.prompt = self._engine.render_tokens(messages, prefill=prefill)
-        self.tokens, self.times = [], []
-        said = self._engine.stream(
-            messages, sampling, adapters=adapters, prefill=prefill, cancelled=cancelled
-        )
-
-        def noted() -> Generator[Token, None, Completion]:
-            with said:
-                for token in said:
-                    self.tokens.append(token.id)
-                    self.times.append(time.perf_counter())
-                    yield token
-                return said.completion
-
-        return Stream(noted())
-
-
 def _engine(spec: Spec, gguf: Path) -> LlamaEngine:
     return LlamaEngine(gguf, context_tokens=spec.model.context_tokens, threads=spec.model.threads)
 
@@ -156,29 +121,31 @@ def _over_raw(
     turns, decoding, same = [], [], []
     questions = random.Random(seed).sample(QUESTIONS, len(QUESTIONS))
     with ExitStack() as stack:
-        engine = _Watched(stack.enter_context(_engine(spec, gguf)))
+        engine = WatchedEngine(stack.enter_context(_engine(spec, gguf)))
         raw = stack.enter_context(RawLlama(gguf, engine.context_tokens, threads))
         agent = stack.enter_context(Agent(spec, home=home, engine=engine, base=base))
-        _turn(agent, engine, questions[0])
-        raw.answer(engine.prompt, len(engine.tokens))
+        _, prompt = _turn(agent, engine, questions[0])
+        raw.answer(prompt, _SESSION_TOKENS)
         for _ in range(rounds):
             for question in questions:
-                ours = _turn(agent, engine, question)
-                theirs = raw.answer(engine.prompt, len(ours.tokens))
+                ours, prompt = _turn(agent, engine, question)
+                theirs = raw.answer(prompt, len(ours.tokens))
                 turns.append(ours.seconds / theirs.seconds)
                 decoding.append(ours.tokens_per_s / theirs.tokens_per_s)
                 same.append(float(ours.tokens == theirs.tokens))
     return {"turn_over_raw": turns, "decode_over_raw": decoding, "same_tokens": same}
 
 
-def _turn(agent: Agent, engine: _Watched, text: str) -> Timed:
-    """One whole turn in a session of its own, to its reply."""
+def _turn(agent: Agent, engine: WatchedEngine, text: str) -> tuple[Timed, list[int]]:
+    """One whole turn in a session of its own, to its reply; and the tokens of its prompt."""
     agent.new_session()
+    engine.answers.clear()
     began = time.perf_counter()
     agent.chat(text)
     whole = time.perf_counter()
-    known = timed(began, engine.tokens, engine.times)
-    return Timed(known.tokens, whole - began, known.tokens_per_s)
+    answer = next(each for each in reversed(engine.answers) if each.times)
+    known = timed(began, answer.tokens, answer.times)
+    return Timed(known.tokens, whole - began, known.tokens_per_s), answer.prompt
 
 
 def _late_over_early(

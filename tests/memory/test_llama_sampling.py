@@ -12,7 +12,7 @@ import pytest
 from dormouse.memory.engine import Sampling
 from dormouse.memory.errors import BadInput, EngineError
 from dormouse.memory.llama_library import llama
-from dormouse.memory.llama_sampling import Chooser, candidates, gbnf
+from dormouse.memory.llama_sampling import Chooser, Grammar, candidates, gbnf
 
 WORDS = 300
 
@@ -73,6 +73,49 @@ def test_tokens_are_drawn_as_often_as_they_are_likely(logits: np.ndarray[Any, An
     assert set(drawn) <= set(ids.tolist())
     for token, probability in zip(ids, probabilities, strict=True):
         assert drawn[int(token)] / 4000 == pytest.approx(probability, abs=0.03)
+
+
+class Every(Grammar):
+    """Allows every token of `allowed_ids`, at any place; notes how many it was asked about at a time."""
+
+    def __init__(self, allowed_ids: list[int]) -> None:
+        self.allowed_ids, self.asked_about = allowed_ids, Counter[int]()
+
+    def allowed(self, tokens: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        self.asked_about[len(tokens)] += 1
+        return np.isin(tokens, self.allowed_ids)
+
+    def accept(self, token: int) -> None:
+        assert token in self.allowed_ids
+
+
+@pytest.mark.parametrize("best_is_allowed", [True, False])
+def test_under_a_grammar_tokens_are_drawn_as_often_as_under_the_whole_mask(best_is_allowed: bool) -> None:
+    words = 6000
+    logits = np.random.default_rng(7).normal(0, 1, words).astype(np.float32)
+    order = np.argsort(-logits)
+    allowed = [order[2], order[40]] if best_is_allowed else []
+    allowed += list(order[1500:3000:3])  # beyond those that are looked at beforehand
+    grammar = Every([int(token) for token in allowed])
+    chooser = Chooser(Sampling(temperature=1.3, seed=3), grammar)
+    draws = 6000
+    drawn = Counter(chooser.choose(logits)[0] for _ in range(draws))
+    likely = np.exp((logits[grammar.allowed_ids].astype(np.float64) - logits.max()) / 1.3)
+    expected = likely / likely.sum()
+    for token, probability in list(zip(grammar.allowed_ids, expected, strict=True))[:2]:
+        assert drawn[token] / draws == pytest.approx(probability, abs=4 * np.sqrt(probability / draws))
+    first = sum(drawn[token] for token in grammar.allowed_ids[: len(allowed) // 2]) / draws
+    wanted = expected[: len(allowed) // 2].sum()
+    assert first == pytest.approx(wanted, abs=4 * np.sqrt(wanted / draws))
+    assert grammar.asked_about[words] < draws / 100  # seldom about the whole vocabulary
+
+
+def test_a_grammar_that_allows_hardly_anything_is_asked_about_everything() -> None:
+    logits = np.zeros(6000, dtype=np.float32)
+    logits[5999] = -30.0
+    grammar = Every([5999])
+    assert Chooser(Sampling(temperature=1.0), grammar).choose(logits)[0] == 5999
+    assert grammar.asked_about[6000] == 1
 
 
 def test_the_seed_is_all_that_decides(logits: np.ndarray[Any, Any]) -> None:

@@ -10,8 +10,8 @@ import pytest
 from scripted_engine import BASE, ScriptedEngine
 
 from dormouse.graphs.leaving import Leaving
+from dormouse.memory.base_weights import BaseWeights
 from dormouse.memory.records import Nap
-from dormouse.runtime.agent import Agent
 from dormouse.runtime.bench.loop import Asked, Share
 from dormouse.runtime.bench.nap import (
     NapRun,
@@ -23,6 +23,7 @@ from dormouse.runtime.bench.nap import (
     napping_spec,
 )
 from dormouse.runtime.bench.personas import personas
+from dormouse.runtime.bench.turn_delays import FirstToken
 from dormouse.runtime.spec import Spec
 
 PERSON = next(person for person in personas("dev") if person.style == "plain")
@@ -44,13 +45,13 @@ def naps(monkeypatch: pytest.MonkeyPatch) -> list[Leaving]:
     return read
 
 
-def make_agent(spec: Spec, home: Path) -> Agent:
-    return Agent(spec, home=home, engine=ScriptedEngine(context=spec.model.context_tokens), base=BASE)
+def engines(spec: Spec) -> tuple[ScriptedEngine, BaseWeights]:
+    return ScriptedEngine(context=spec.model.context_tokens), BASE
 
 
 def test_everything_is_told_leaves_and_is_asked_for(naps: list[Leaving]) -> None:
     said: list[str] = []
-    report, plot = bench_nap(Spec(), [PERSON], [0, 2], [0], 512, 3, said.append, make_agent)
+    report, plot = bench_nap(Spec(), [PERSON], [0, 2], [0], 512, 3, said.append, engines)
     without, with_naps = report.runs
     assert (without["passes"], with_naps["passes"]) == (0, 2)
     assert without["naps"] == ()
@@ -73,6 +74,12 @@ def test_the_talk_is_held_with_retrieval_off_and_as_many_passes_as_asked_for() -
     assert not spec.memory.recall.enabled
 
 
+def first_tokens(*late: float) -> tuple[FirstToken, ...]:
+    """Of turns in the midst of naps that were so late, and of others that took a tenth of a second beside."""
+    usual = [FirstToken(took=2.1, alone=2.0, read=900, disturbed=False), FirstToken(0.1, 0.0, 9, False)]
+    return (*usual, *(FirstToken(1.1 + each, 1.0, 450, True) for each in late))
+
+
 def a_run(passes: int, recalled: int, **changes: Any) -> NapRun:
     shares = {"recall": Share(recalled, 100), "unknown": Share(9, 10), "skill": Share(10, 10)}
     given: dict[str, Any] = {
@@ -85,8 +92,7 @@ def a_run(passes: int, recalled: int, **changes: Any) -> NapRun:
         "after": Asked(shares, ()),
         "skills_before": 10,
         "naps": (),
-        "idle_s": (0.1,),
-        "delays_s": (0.2, 0.4),
+        "first_tokens": first_tokens(0.2, 0.4),
         "wall_s": 1.0,
         **changes,
     }
@@ -102,6 +108,8 @@ def test_recall_must_rise_and_no_turn_may_wait() -> None:
     assert all(met(good).values())
     assert not met([a_run(0, 3), a_run(2, 85), a_run(4, 80)])["recall_rises"]
     assert not met([a_run(0, 3), a_run(4, 79)])["recall_4"]
-    assert not met([a_run(0, 3), a_run(4, 90, delays_s=(0.1, 0.6))])["longest_turn_delay_s"]
-    assert not met([a_run(4, 90, delays_s=())])["longest_turn_delay_s"]  # nothing measured is not met
+    assert not met([a_run(0, 3), a_run(4, 90, first_tokens=first_tokens(0.1, 0.6))])["longest_turn_delay_s"]
+    assert not met([a_run(4, 90, first_tokens=first_tokens())])[
+        "longest_turn_delay_s"
+    ]  # nothing measured is not met
     assert nap_plot(good).count("<circle") == 12

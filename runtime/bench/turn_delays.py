@@ -1,0 +1,109 @@
+"""How much longer a turn waits for its first token than the same turn would alone.
+
+Promise: each turn is compared with itself: an engine of its own reads what the chat had computed before it,
+then what the turn asked for, under the same adapters, while nothing else runs. What a turn takes beside its
+tokens (journal, graph, gate) is known from turns that nothing could have delayed. Knows nothing of naps.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from ...memory.engine import Mount, Sampling, WakeEngine
+from ..agent import Agent
+from .watched_engine import Watched, WatchedEngine
+
+
+@dataclass(frozen=True, slots=True)
+class FirstToken:
+    """Seconds to a turn's first token: of the turn `took`, of which the same computation takes `alone`,
+    after `read` tokens of the prompt that were not computed yet.
+    """
+
+    took: float
+    alone: float
+    read: int
+    disturbed: bool
+
+    @property
+    def beside(self) -> float:
+        return self.took - self.alone
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    took: float
+    before: Watched | None
+    answer: Watched
+    disturbed: bool
+
+
+class TurnDelays:
+    """Takes an agent's turns, on its engine `watched`; `alone` serves the same file and nobody else."""
+
+    def __init__(self, agent: Agent, watched: WatchedEngine, alone: WakeEngine) -> None:
+        self._agent, self._watched, self._alone = agent, watched, alone
+        self._taken: list[_Taken] = []
+        self.measured: list[FirstToken] = []
+
+    def say(self, words: str, session: str, disturbed: bool) -> int:
+        """One turn; returns the tokens of the answer."""
+        before = self._watched.answers[-1] if self._watched.answers else None
+        self._watched.answers.clear()
+        kept = self._alone.kept(self._watched.mounted)  # whose files may be gone when it is compared
+        began = time.perf_counter()
+        with self._agent.stream(words, session) as pieces:
+            for _ in pieces:
+                pass
+            said = pieces.reply.tokens
+        answer = next((each for each in self._watched.answers if each.times), None)
+        if answer is not None:
+            answer = replace(answer, stack=kept if answer.stack else ())
+            self._taken.append(_Taken(answer.times[0] - began, before, answer, disturbed))
+        return said
+
+    def compare(self, undisturbed: int) -> None:
+        """Measure what was disturbed since the last call, and so many of the other turns. Nothing else may
+        run.
+        """
+        others = [each for each in self._taken if not each.disturbed][-undisturbed:] if undisturbed else []
+        for taken in [*(each for each in self._taken if each.disturbed), *others]:
+            seconds, read = first_token(self._alone, taken.before, taken.answer)
+            self.measured.append(FirstToken(taken.took, seconds, read, taken.disturbed))
+        self._taken.clear()
+
+
+def first_token(alone: WakeEngine, before: Watched | None, answer: Watched) -> tuple[float, int]:
+    """(seconds to the first token, tokens of the prompt read for it) on an engine that has computed what
+    came `before`.
+    """
+    if before is not None and _names(before.stack) == _names(answer.stack):
+        alone.logits([*before.prompt, *before.tokens[:-1]], adapters=answer.stack)  # the last is never read
+    else:  # nothing that was computed can be used again
+        alone.logits(answer.prompt[-1:], adapters=answer.stack)
+    began = time.perf_counter()
+    asked = alone.stream(
+        answer.messages, Sampling(max_tokens=1), adapters=answer.stack, prefill=answer.prefill
+    )
+    with asked as tokens:
+        next(tokens, None)
+        seconds = time.perf_counter() - began
+        for _ in tokens:
+            pass
+    return seconds, asked.completion.prompt_tokens - asked.completion.reused_tokens
+
+
+def delays(measured: Iterable[FirstToken]) -> list[float]:
+    """Seconds by which each disturbed turn was late, never below 0; none where no other turn was measured."""
+    known = list(measured)
+    usual = [each.beside for each in known if not each.disturbed]
+    if not usual:
+        return []
+    return [max(0.0, each.beside - statistics.median(usual)) for each in known if each.disturbed]
+
+
+def _names(stack: Sequence[Mount]) -> list[str]:
+    return [mount.name for mount in stack]

@@ -1,0 +1,93 @@
+"""How late turns are: each against the same computation alone, and nothing else counted as a delay."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from scripted_engine import BASE, ScriptedEngine
+from tiny_models import write_tiny_llama
+
+from dormouse.memory.engine import Message, Sampling
+from dormouse.memory.llama_engine import LlamaEngine
+from dormouse.runtime.agent import Agent
+from dormouse.runtime.bench.turn_delays import FirstToken, TurnDelays, delays, first_token
+from dormouse.runtime.bench.watched_engine import WatchedEngine
+from dormouse.runtime.spec import Spec
+
+
+class Slow(ScriptedEngine):
+    """Takes `reading_s` to its first token."""
+
+    reading_s = 0.0
+
+    def __init__(self) -> None:
+        super().__init__(before_token=self.wait)
+
+    def wait(self, said: int) -> None:
+        if not said:
+            time.sleep(self.reading_s)
+
+
+@pytest.fixture
+def engines() -> tuple[Slow, Slow]:
+    return Slow(), Slow()
+
+
+@pytest.fixture
+def timed(engines: tuple[Slow, Slow], tmp_path: Path) -> Iterator[TurnDelays]:
+    chatting, alone = engines
+    watched = WatchedEngine(chatting)
+    with Agent(Spec(), home=tmp_path / "home", engine=watched, base=BASE, attach=False) as agent:
+        session = agent.new_session()
+        agent.chat("so that all is imported", session)
+        yield TurnDelays(agent, watched, alone)
+
+
+def say(timed: TurnDelays, disturbed: bool) -> None:
+    session = timed._agent.new_session()
+    assert timed.say("Good morning!", session, disturbed) > 0
+
+
+def test_what_a_turn_waits_for_is_its_delay(timed: TurnDelays, engines: tuple[Slow, Slow]) -> None:
+    chatting, _ = engines
+    say(timed, disturbed=False)
+    chatting.reading_s = 0.4
+    say(timed, disturbed=True)
+    timed.compare(undisturbed=1)
+    (late,) = delays(timed.measured)
+    assert 0.35 < late < 0.8
+
+
+def test_what_the_turn_takes_alone_is_none(timed: TurnDelays, engines: tuple[Slow, Slow]) -> None:
+    chatting, alone = engines
+    say(timed, disturbed=False)
+    timed.compare(undisturbed=1)
+    chatting.reading_s = alone.reading_s = 0.4
+    say(timed, disturbed=True)
+    timed.compare(undisturbed=0)
+    (late,) = delays(timed.measured)
+    assert late < 0.2
+
+
+def test_nothing_is_known_without_turns_that_nothing_delayed() -> None:
+    assert delays([FirstToken(1.0, 0.1, 9, disturbed=True)]) == []
+    assert delays([FirstToken(1.0, 0.1, 9, True), FirstToken(2.0, 1.5, 9, False)]) == [pytest.approx(0.4)]
+    assert delays([FirstToken(1.0, 0.9, 9, True), FirstToken(2.0, 1.5, 9, False)]) == [0.0]
+
+
+def test_the_engine_alone_reads_what_the_turn_had_to(tmp_path: Path) -> None:
+    gguf = write_tiny_llama(tmp_path / "base.gguf", seed=3)
+    first = [Message("user", "It rained and rained, and then it rained a little more.")]
+    sampling = Sampling(max_tokens=6)
+    with LlamaEngine(gguf, context_tokens=256) as a, LlamaEngine(gguf, context_tokens=256) as alone:
+        chatting = WatchedEngine(a)
+        said = chatting.complete(first, sampling, adapters=())
+        then = [*first, Message("assistant", said.text), Message("user", "And now?")]
+        turn = chatting.complete(then, sampling, adapters=())
+        before, after = chatting.answers
+        assert 0 < turn.reused_tokens < turn.prompt_tokens
+        assert first_token(alone, before, after)[1] == turn.prompt_tokens - turn.reused_tokens
+        assert first_token(alone, None, after)[1] == turn.prompt_tokens
