@@ -43,6 +43,10 @@ class ContextView:
     left_out: int
 
 
+Screen = Callable[[str], str]
+"""What of a recalled turn may be shown; "" for nothing."""
+
+
 def spoken(turns: Sequence[Turn]) -> list[Message]:
     """The messages of a session's turns: what was said, without tool traffic and without empty answers.
 
@@ -60,13 +64,13 @@ def spoken(turns: Sequence[Turn]) -> list[Message]:
     return messages
 
 
-def own_word(turn: Turn, screen: Callable[[str], str]) -> Turn | None:
+def own_word(turn: Turn, screen: Screen) -> Turn | None:
     """What of a turn may stand for the user's own word: what `screen` leaves of it; None for nothing."""
     words = screen(turn.content) if turn.trusted else ""
     return replace(turn, content=words) if words else None
 
 
-def own_words_of(found: Iterable[Turn], screen: Callable[[str], str], view: str) -> list[Turn]:
+def own_words_of(found: Iterable[Turn], screen: Screen, view: str) -> list[Turn]:
     """Of the turns that were found, and are not in `view` as they are, the user's own word."""
     return [own for turn in found if turn.content not in view and (own := own_word(turn, screen))]
 

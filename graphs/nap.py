@@ -38,12 +38,14 @@ from ..sleep.forgetting import refusal
 from ..sleep.packing import Example
 from ..sleep.questions import DECLINES, OPENING
 from ..sleep.roles import role_folder
+from ..sleep.settings import NapTrainingSettings, TrainingSettings
 from . import stages
 from .beneath import mounts_beneath, weights_beneath
 from .leaving import Leaving
 from .night import NightContext, Stage
 from .training_job import same_shape, training_job
 
+_FEW = 2  # passes
 Step = Callable[[str], None]
 Outcome = tuple[str | None, NapState, list[str]]
 """The day adapter, how the nap ended, and why."""
@@ -191,27 +193,33 @@ def _anchors(work: _Work) -> list[Example]:
 
 def _job(work: _Work, head: Manifest | None, day: Manifest | None, examples: Sequence[Example]) -> worker.Job:
     """The day's first nap begins at zero, on top of what stays as it is; others where the last one ended."""
-    context, nap = work.context, work.context.settings.nap
-    tokens = work.passes * sum(len(example.ids) for example in examples)
+    context, settings = work.context, work.context.settings
     start = context.registry.root / day.id / "peft" if day else None
     beneath = weights_beneath(context.registry, head, context.base)
-    settings = context.settings.model_copy(
-        update={
-            "training": context.settings.training.model_copy(
-                update={
-                    "learning_rate": nap.learning_rate,
-                    "epochs": work.passes,
-                    "tokens_per_step": min(
-                        context.settings.training.tokens_per_step, max(1, tokens // nap.min_steps)
-                    ),
-                }
-            )
-        }
-    )
+    tokens = sum(len(example.ids) for example in examples)
+    training = nap_training(settings.training, settings.nap, work.passes, tokens)
     return training_job(
-        replace(context, settings=settings),
+        replace(context, settings=settings.model_copy(update={"training": training})),
         start if start and same_shape(start, settings.lora) else None,
         stacked_on=beneath,
+    )
+
+
+def nap_training(
+    night: TrainingSettings, nap: NapTrainingSettings, passes: int, tokens: int
+) -> TrainingSettings:
+    """How a nap trains: `passes` over a training set of so many `tokens`, and what is not said as a night.
+
+    Few passes are taken in smaller steps, and train all blocks: what is computed below the upper ones would
+    hardly be read again.
+    """
+    return night.model_copy(
+        update={
+            "learning_rate": nap.learning_rate,
+            "epochs": passes,
+            "tokens_per_step": min(night.tokens_per_step, max(1, passes * tokens // nap.min_steps)),
+            "frozen_share": 0.0 if passes <= _FEW else night.frozen_share,
+        }
     )
 
 

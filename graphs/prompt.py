@@ -14,7 +14,7 @@ from ..memory.errors import EngineError
 from ..memory.journal import Journal, Turn
 from ..memory.settings import MemorySettings
 from .calls import Calls
-from .context import ContextView, fit, keywords, own_words_of, recalled, spoken
+from .context import ContextView, Screen, fit, keywords, own_words_of, recalled, spoken
 from .decision import SPARE_TOKENS
 from .leaving import Leaving, Opening, leaving, opening
 from .running import WakeTurn
@@ -29,9 +29,8 @@ _LEAST_CALL_TOKENS = 160  # room that a decision has at least
 class PromptBuilder:
     """Puts the messages of a turn together. `engine` is called for the engine when one is first needed.
 
-    `calls` are what the turn may make, `screen` gives what of a recalled turn may be shown, "" for nothing,
-    and `search` finds the (at most so many) turns nearest to a text; without it the journal's own words are
-    searched.
+    `calls` are what the turn may make, `screen` is opened for each recall, and `search` finds the (at most so
+    many) turns nearest to a text; without it the journal's own words are searched.
     """
 
     def __init__(
@@ -42,7 +41,7 @@ class PromptBuilder:
         *,
         persona: str,
         memory: MemorySettings,
-        screen: Callable[[str], str],
+        screen: Callable[[], Screen],
         search: Search | None = None,
     ) -> None:
         self._open_engine = engine
@@ -130,7 +129,7 @@ class PromptBuilder:
         k = settings.top_k + _MORE_HITS + len(history)
         found = [said for said in self._search(turn.text, k) if said.id != heard]
         view = "\n".join(message.content for message in self._fitted(persona, "", history, turn.text))
-        hits = own_words_of(found, self._screen, view)
+        hits = own_words_of(found, self._screen(), view)
         return recalled(hits[: settings.top_k], settings.budget_tokens, self._engine.count)
 
     def _by_words(self, text: str, k: int) -> list[Turn]:

@@ -27,7 +27,7 @@ from ..memory.settings import MemorySettings
 from ..verifiers.abc import Claim, Step, Verifier
 from .abc import Tool
 from .calls import Calls, Pending, asked_of, was_made
-from .context import LOOP_WINDOW, ContextView, looping
+from .context import LOOP_WINDOW, ContextView, Screen, looping
 from .events import Asked, NodeBegan, Said
 from .evidence import pack
 from .judging import judge_answer, judge_call
@@ -58,9 +58,9 @@ class WakeGraph:
     """The graph over one engine and one journal. Turns may come from any thread, one at a time.
 
     `engine` is called for the engine only after the user's words are in the journal, since opening it may
-    fail. `screen` gives what of a recalled turn may be shown, "" for nothing; by default its own
-    words. `search` finds the (at most so many) turns nearest to a text, the nearest first; without it the
-    journal's own words are searched. `verifiers` judge each call and each answer they can judge. `route` says
+    fail. `screen` is opened for each recall; by default it shows a turn's own words. `search` finds the (at
+    most so many) turns nearest to a text, the nearest first; without it the journal's own words are
+    searched. `verifiers` judge each call and each answer they can judge. `route` says
     which adapters answer the user's turn of that id, None for those mounted. Turns that wait for a yes are
     kept in the file `checkpoints`; without it, until this process ends. `clock` gives seconds.
     """
@@ -76,7 +76,7 @@ class WakeGraph:
         limits: Limits | None = None,
         verifiers: Sequence[Verifier] = (),
         checkpoints: Path | None = None,
-        screen: Callable[[str], str] | None = None,
+        screen: Callable[[], Screen] | None = None,
         search: Search | None = None,
         route: Route | None = None,
         clock: Callable[[], float] = time.perf_counter,
@@ -95,7 +95,7 @@ class WakeGraph:
             self._calls,
             persona=persona,
             memory=memory,
-            screen=screen or _own_words,
+            screen=screen or (lambda: _own_words),
             search=search,
         )
         self._checkpoints = checkpoints

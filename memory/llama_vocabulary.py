@@ -12,12 +12,15 @@ from typing import Any
 from .errors import EngineError
 from .llama_library import llama
 
+_LONG, _REMEMBERED = 400, 8  # characters; texts of at least so many
 _SENTENCEPIECE = 1  # enum llama_vocab_type: LLAMA_VOCAB_TYPE_SPM
 _UNKNOWN_OR_CONTROL = 1 << 0 | 1 << 3  # enum llama_token_attr: what llama.cpp parses only when asked to
 
 
 class Vocabulary:
-    """`handle` is a `llama_vocab` pointer; the model that owns it must outlive this object."""
+    """`handle` is a `llama_vocab` pointer; the model that owns it must outlive this object. One thread at a
+    time.
+    """
 
     def __init__(self, handle: Any) -> None:
         self._library = llama()
@@ -25,6 +28,8 @@ class Vocabulary:
         self.size: int = self._library.llama_vocab_n_tokens(handle)
         self._glued = self._library.llama_vocab_type(handle) == _SENTENCEPIECE
         self._pieces: dict[int, bytes] = {}
+        # A turn counts the tokens of its conversation more than once before it is answered.
+        self._conversations: dict[tuple[str, bool], tuple[int, ...]] = {}
         self._buffer = ctypes.create_string_buffer(1024)
         self.adds_bos: bool = self._library.llama_vocab_get_add_bos(handle)
         self.bos: int = self._library.llama_vocab_bos(handle)
@@ -63,6 +68,16 @@ class Vocabulary:
 
     def tokenize_start(self, text: str, special: bool) -> list[int]:
         """Ids of `text` as llama.cpp splits a text of its own, without BOS."""
+        if len(text) < _LONG:
+            return self._split(text, special)
+        known = self._conversations.get((text, special))
+        if known is None:
+            known = self._conversations[text, special] = tuple(self._split(text, special))
+            if len(self._conversations) > _REMEMBERED:
+                del self._conversations[next(iter(self._conversations))]
+        return list(known)
+
+    def _split(self, text: str, special: bool) -> list[int]:
         raw = text.encode("utf-8", errors="replace")
         room = len(raw) + 16
         for _ in range(2):

@@ -19,7 +19,7 @@ from typing import Any
 
 from ..graphs.chat import ChatAnswer, ChatMessage, ChatRequest, FunctionCall, with_system
 from ..graphs.chatting import Chatting
-from ..graphs.context import Count, own_words_of, recalled, spoken
+from ..graphs.context import Count, Screen, own_words_of, recalled, spoken
 from ..graphs.evidence import pack
 from ..graphs.judging import judge_answer, judge_call
 from ..graphs.prompt import Search
@@ -63,7 +63,7 @@ class ChatReply:
 class Chats:
     """The chats over one journal. `engine` is called when the first answer is generated; `route` says which
     adapters answer a user's turn. `search` finds the (at most so many) turns nearest to a text, `screen`
-    gives what of one may be shown, "" for nothing. `verifiers` gives those that judge calls and answers.
+    is opened for each recall. `verifiers` gives those that judge calls and answers.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Chats:
         route: Route = lambda turn_id: None,
         *,
         search: Search,
-        screen: Callable[[str], str],
+        screen: Callable[[], Screen],
         verifiers: Callable[[], Sequence[Verifier]] = lambda: (),
     ) -> None:
         self._search, self._screen, self._open_verifiers = search, screen, verifiers
@@ -263,7 +263,8 @@ class Chats:
             return "", ()
         view = "\n".join(message.content for message in request.messages)
         found = self._search(request.asked, settings.top_k + _MORE_HITS + len(request.messages))
-        hits = own_words_of((turn for turn in found if turn.id != heard.user_turn_id), self._screen, view)
+        others = (turn for turn in found if turn.id != heard.user_turn_id)
+        hits = own_words_of(others, self._screen(), view)
         return recalled(hits[: settings.top_k], settings.budget_tokens, count)
 
     def _session_of(

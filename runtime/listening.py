@@ -147,6 +147,6 @@ class Listening(Part):
             self.spec.memory,
             self._canary.stack,
             search=space.recalled,
-            screen=screen(space),
+            screen=lambda: screen(space),
             verifiers=lambda: self._verifiers,
         )

@@ -7,6 +7,7 @@ are judged stands in `sleep.taint` and `sleep.forgetting`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,14 +16,15 @@ if TYPE_CHECKING:
 
 
 def screen(space: Workspace) -> Callable[[str], str]:
-    """For recall: a turn's own words, without what is forgotten; "" when nothing remains."""
+    """For one recall: a turn's own words, without what is forgotten now; "" when nothing remains."""
+    scrubber = cache(lambda: _scrubber(space))
 
     def own(text: str) -> str:
         from ..sleep.taint import own_words
 
         words = own_words(text)
         # Sentences that hold the forgotten are left out whole: what stands around it tells of it too.
-        return "" if words and _changes(_scrubber(space), words) else words
+        return "" if words and _changes(scrubber(), words) else words
 
     return own
 

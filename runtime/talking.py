@@ -166,7 +166,7 @@ class Talking(Napping):
             limits=Limits(tools.max_steps, tools.timeout_s, tools.turn_tokens, tools.call_tokens),
             checkpoints=self._space.home.waiting_path,
             verifiers=self._verifiers,
-            screen=screen(self._space),
+            screen=lambda: screen(self._space),
             search=self._space.recalled,
             route=lambda turn_id: self._canary.stack(turn_id),
         )

@@ -182,7 +182,7 @@ class Workspace:
         around = Surroundings(
             journal=self.journal,
             search=self.recalled,
-            screen=screen(self),
+            screen=lambda: screen(self),
             forget=self._forgotten,
             sandbox=self.spec.sandbox,
             warn=self.warnings.append,

@@ -13,7 +13,7 @@ def around(journal: Journal, warnings: list[str], closing: ExitStack) -> Surroun
     return Surroundings(
         journal=journal,
         search=lambda text, k: [],
-        screen=str,
+        screen=lambda: str,
         forget=len,
         sandbox=SandboxSettings(),
         warn=warnings.append,

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...graphs.abc import Tool
+from ...graphs.context import Screen
 from ...graphs.native_tools import arguments_schema
 from ...memory.errors import BadSchema
 from ...memory.grammar.constraint import constraint
@@ -41,7 +42,7 @@ class Surroundings:
 
     journal: Journal
     search: Callable[[str, int], Sequence[Turn]]
-    screen: Callable[[str], str]
+    screen: Callable[[], Screen]
     forget: Callable[[str], int]
     sandbox: SandboxSettings
     warn: Callable[[str], None]

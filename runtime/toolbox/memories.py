@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...graphs.abc import Approval, Tool, ToolFailed, Where
+from ...graphs.context import Screen
 from ...memory.errors import DormouseError
 from ...memory.journal import Journal, Turn
 
@@ -74,7 +75,7 @@ class Recall(Tool):
         "additionalProperties": False,
     }
 
-    def __init__(self, search: Search, screen: Callable[[str], str]) -> None:
+    def __init__(self, search: Search, screen: Callable[[], Screen]) -> None:
         self._search, self._screen = search, screen
 
     def call(self, arguments: Mapping[str, Any]) -> str:
@@ -85,9 +86,9 @@ class Recall(Tool):
             found = self._search(arguments["query"], _MOST + 1)
         except DormouseError as error:
             raise ToolFailed(str(error).rstrip(".")) from error
-        lines = []
+        lines, screened = [], self._screen()
         for turn in [turn for turn in found if turn.id != where.turn_id][:_MOST]:
-            words = " ".join(self._screen(turn.content).split())
+            words = " ".join(screened(turn.content).split())
             lines += [f"{turn.created_at:%Y-%m-%d}: {words}"] if words else []
         return "\n".join(lines) or "Nothing was found."
 

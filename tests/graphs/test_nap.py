@@ -22,11 +22,13 @@ from tiny_night import opened, script_the_night, tell
 
 from dormouse.graphs.beneath import mounts_beneath, weights_beneath
 from dormouse.graphs.leaving import leaving, opening, summary
+from dormouse.graphs.nap import nap_training
 from dormouse.memory.adapters import Registry
 from dormouse.memory.base_weights import BaseWeights, resolve
 from dormouse.memory.journal import Journal
 from dormouse.memory.records import Nap, NapState
 from dormouse.memory.settings import NapSettings
+from dormouse.sleep.settings import NapTrainingSettings, TrainingSettings
 
 
 def words(text: str) -> int:
@@ -46,6 +48,16 @@ def base(cache: Path) -> BaseWeights:
 @pytest.fixture
 def journal(tmp_path: Path) -> Journal:
     return Journal(tmp_path / "journal.db")
+
+
+def test_few_passes_take_smaller_steps_and_train_every_block() -> None:
+    night, nap = TrainingSettings(), NapTrainingSettings()
+    once, twice, often = (nap_training(night, nap, passes, 6000) for passes in (1, 2, 4))
+    assert [6000 * each.epochs / each.tokens_per_step for each in (once, twice)] == [24.0, 24.0]
+    assert [each.frozen_share for each in (once, twice, often)] == [0.0, 0.0, night.frozen_share]
+    assert often.tokens_per_step == night.tokens_per_step
+    assert often.learning_rate == nap.learning_rate
+    assert nap_training(night, nap, 1, 3).tokens_per_step == 1
 
 
 def a_nap(session: str, upto: int, state: NapState = "published", adapter: str | None = None) -> Nap:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import platform
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from dormouse.memory.huge_pages import Allocated, offered, without
 from dormouse.memory.llama_context import LlamaContext
 
 MIB = 1 << 20
-COLLAPSES = tuple(int(part) for part in re.findall(r"\d+", __import__("platform").release())[:2]) >= (6, 1)
+COLLAPSES = tuple(int(part) for part in re.findall(r"\d+", platform.release())[:2]) >= (6, 1)
 on_request = pytest.mark.skipif(
     not (offered() and COLLAPSES),
     reason="no huge pages on request: needs Linux 6.1 and a switch that is not off",
@@ -122,7 +123,8 @@ def test_the_weights_are_moved_once_the_first_token_is_out(tmp_path: Path) -> No
         assert huge_mebibytes() == before
         with context.computing():
             context.advance(4)
-        moved(context._allocated)
+        assert context._allocated._moving is not None
+        context._allocated._moving.join()
         assert huge_mebibytes() - before > 0.8 * gguf.stat().st_size / MIB
     finally:
         context.free()

@@ -70,3 +70,15 @@ def test_a_prefill_continues_the_line(engine: LlamaEngine) -> None:
 def test_lone_surrogates_and_unknown_ids_do_no_harm(engine: LlamaEngine) -> None:
     assert engine.count("\udc80") == 1
     assert engine._vocabulary.text(-1) == engine._vocabulary.text(10**9) == ""
+
+
+def test_long_texts_are_split_alike_each_time_and_few_are_remembered(engine: LlamaEngine) -> None:
+    vocabulary = engine._vocabulary
+    texts = [f"{number} " + "the ferry was late again " * 30 for number in range(12)]
+    first = [vocabulary.tokenize_start(text, False) for text in texts]
+    again = [vocabulary.tokenize_start(text, False) for text in texts]
+    assert first == again
+    assert len({tuple(ids) for ids in first}) == len(texts)
+    assert 0 < len(vocabulary._conversations) < len(texts)
+    again[-1].clear()  # what a caller does to its list is its own affair
+    assert vocabulary.tokenize_start(texts[-1], False) == first[-1]

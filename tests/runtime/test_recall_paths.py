@@ -96,7 +96,7 @@ def test_every_way_finds_what_only_meaning_can_find(served: Served, agent: Agent
     assert agent.recall(ASKED, 1)[0][0].id == mine
     assert agent.ask(ASKED).sources == (mine,)
     assert (
-        Recall(agent.space.recalled, screen(agent.space))
+        Recall(agent.space.recalled, lambda: screen(agent.space))
         .call({"query": ASKED})
         .splitlines()[0]
         .endswith(TOLD)
@@ -122,7 +122,7 @@ def test_no_way_shows_as_the_users_word_what_an_assistant_noted_or_a_document_sa
     heard = agent.hear(CHAT)
     ways = [
         *(turn.content for turn, _ in agent.recall(ASKED, 9)),
-        Recall(agent.space.recalled, screen(agent.space)).call({"query": ASKED}),
+        Recall(agent.space.recalled, lambda: screen(agent.space)).call({"query": ASKED}),
         httpx.get(f"{served.url}/v1/recall", params={"query": ASKED, "k": 9}).text,
         agent.recalled_for(heard)[0],
         shown_to_another_model(agent),

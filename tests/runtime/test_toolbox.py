@@ -209,7 +209,7 @@ def test_only_a_note_the_owner_said_yes_to_is_learnt(journal: Journal) -> None:
     tool.call_in({"note": "The boiler is old."}, Where("s1", 1, approved=True))
     assert [turn.content for turn in journal.unharvested()] == ["The boiler is old."]
     assert [turn.trusted for turn in journal.turns(NOTES)] == [False, True]
-    recall = Recall(lambda text, k: [turn for turn, _ in journal.search(text, k)], lambda words: words)
+    recall = Recall(lambda text, k: [turn for turn, _ in journal.search(text, k)], lambda: str)
     found = recall.call({"query": "boiler code"})
     assert "The boiler is old." in found and "1234" not in found
     assert recall.call({"query": "zebra"}) == "Nothing was found."
