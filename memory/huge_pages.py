@@ -47,7 +47,7 @@ class Allocated:
 
     def move(self) -> None:
         """Begin to move it to huge pages; returns at once, and does nothing when called again."""
-        if self._moving is None and self._regions:
+        if self._moving is None and self._regions and not self._stopped.is_set():
             self._moving = threading.Thread(target=self._move, name="dormouse-pages", daemon=True)
             self._moving.start()
 
@@ -60,6 +60,8 @@ class Allocated:
     def _move(self) -> None:
         size = int((_SYSTEM / "hpage_pmd_size").read_text())
         for first, last in self._regions:
+            if self._stopped.is_set():
+                return
             start = -(-first // size) * size
             _advise(start, last - start, _MADV_HUGEPAGE)
             for page in range(start, last - size + 1, size):

@@ -173,10 +173,14 @@ class LlamaContext:
 
     def advance(self, token: int) -> None:
         """Computes one more token. Call inside `computing()`."""
-        self._allocated.move()  # with the first token out, its reader does not wait for this
+        self.settle()  # with the first token out, its reader does not wait for this
         self._ids[0] = token
         self._checked(self._library.llama_decode(self._context, self._one))
         self._cached.append(token)
+
+    def settle(self) -> None:
+        """There is more to come: the weights are moved to huge pages, in the background."""
+        self._allocated.move()
 
     def last_logits(self) -> NDArray[np.float32]:
         """Raw logits [vocabulary] after the last token: a view, to be used inside `computing()` only.

@@ -20,6 +20,7 @@ from .llama_context import STEP_TOKENS, LlamaContext
 from .llama_library import last_reason, llama
 
 LANES = 16
+_SETTLED = 16  # steps: more than it takes to be asked for a word
 _PAD = 256  # llama.cpp rounds a context's size up to it
 
 
@@ -49,6 +50,7 @@ class LlamaLanes:
     ) -> None:
         self._library = library = llama()
         self._owner, self._count, self._prefix = owner, count, tuple(prefix)
+        self._steps = 0
         tokens = -(-(context_tokens + len(prefix)) // _PAD) * _PAD
         self._context = owner.beside(tokens, count + 1)
         self._memory = library.llama_get_memory(self._context)
@@ -72,6 +74,9 @@ class LlamaLanes:
         token: views, overwritten by the next step.
         """
         batch, used, ends = self._batch, 0, []
+        self._steps += 1
+        if self._steps == _SETTLED:
+            self._owner.settle()
         for lane in lanes:
             taken = lane.waiting[: STEP_TOKENS - used]
             del lane.waiting[: len(taken)]

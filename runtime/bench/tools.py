@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from .calls import Case, read_cases, right
 from .report import BenchReport, Say, figures_of, gathered, surroundings, target
 from .schemas import random_schemas
 
-_TOLD = 20  # schemas between two sentences of progress
+_TOLD = 10  # schemas whose calls are drawn side by side, between two sentences of progress
 _AT_ONCE = 32  # questions of known calls
 _ASKED = "Call the tool with values of your own."
 _VALUE = "value"
@@ -104,46 +105,76 @@ def _sampled(
     engine: WakeEngine, schemas: Sequence[Any], plan: ToolsPlan, say: Say
 ) -> Iterator[dict[str, Any]]:
     """Calls drawn at temperature 1, as a turn decides on them, one row each."""
-    from jsonschema import Draft202012Validator
-    from jsonschema.validators import validator_for
+    for start in range(0, len(schemas), _TOLD):
+        some = [_Drawn(at, schemas[at]) for at in range(start, min(start + _TOLD, len(schemas)))]
+        samplings = [
+            Sampling(temperature=1.0, seed=plan.seed + 100_000 * each.number + n, max_tokens=plan.max_tokens)
+            for each in some
+            for n in range(plan.samples)
+            if not each.refused
+        ]
+        asked = [each for each in some for _ in range(plan.samples) if not each.refused]
+        decided = _decided(engine, list(zip(asked, samplings, strict=True)))
+        for each in some:
+            if each.refused:
+                yield {
+                    "schema": each.number,
+                    "valid": False,
+                    "how": "refused",
+                    "tokens": 0,
+                    "text": each.refused,
+                }
+                continue
+            for said, call in islice(decided, plan.samples):
+                yield each.row(said, call)
+        say(f"{start + len(some)} of {len(schemas)} schemas")
 
-    for number, schema in enumerate(schemas):
-        judge = validator_for(schema, default=Draft202012Validator)(schema)
+
+class _Drawn:
+    """A schema that calls are drawn under: as a tool's parameters, or why it cannot be (`refused`)."""
+
+    def __init__(self, number: int, schema: Any) -> None:
+        from jsonschema import Draft202012Validator
+        from jsonschema.validators import validator_for
+
+        self.number, self.refused = number, ""
+        self.tools: list[Tool] = []
+        self._argument: str | None = None
+        self._judge = validator_for(schema, default=Draft202012Validator)(schema)
         try:
-            parameters, argument = _as_parameters(schema)
+            parameters, self._argument = _as_parameters(schema)
+            self.tools = [Declared("tool", "does something", parameters)]
         except BadSchema as error:
-            yield {"schema": number, "valid": False, "how": "refused", "tokens": 0, "text": error.cause}
-            continue
-        tools = [Declared("tool", "does something", parameters)]
-        seeds = [plan.seed + 100_000 * number + sample for sample in range(plan.samples)]
-        samplings = [Sampling(temperature=1.0, seed=seed, max_tokens=plan.max_tokens) for seed in seeds]
-        for said, call in _decided(engine, tools, samplings):
-            given = call.arguments if argument is None else call.arguments[argument]
-            yield {
-                "schema": number,
-                "valid": judge.is_valid(given),
-                "how": _HOW[call.broken],
-                "tokens": len(said.tokens),
-                "text": json.dumps(given, ensure_ascii=False),
-            }
-        if (number + 1) % _TOLD == 0:
-            say(f"{number + 1} of {len(schemas)} schemas")
+            self.refused = error.cause
+
+    def row(self, said: Completion, call: decision.Call) -> dict[str, Any]:
+        given = call.arguments if self._argument is None else call.arguments[self._argument]
+        return {
+            "schema": self.number,
+            "valid": self._judge.is_valid(given),
+            "how": _HOW[call.broken],
+            "tokens": len(said.tokens),
+            "text": json.dumps(given, ensure_ascii=False),
+        }
 
 
 def _decided(
-    engine: WakeEngine, tools: Sequence[Tool], samplings: Sequence[Sampling]
+    engine: WakeEngine, asked: Sequence[tuple[_Drawn, Sampling]]
 ) -> Iterator[tuple[Completion, decision.Call]]:
-    """A call drawn by each sampling, side by side where the base has no words of its own for tools."""
+    """A call for each, side by side where the base has no words of its own for tools."""
     messages = [Message("user", _ASKED)]
-    if decision.native(engine, tools) is None:
-        asked = [decision.deciding(engine, tools, messages, _ASKED, each, must=True) for each in samplings]
-        for said in engine.complete_all(asked):
-            call = decision.read(said.text, tools, must=True)
+    if asked and decision.native(engine, asked[0][0].tools) is None:
+        questions = [
+            decision.deciding(engine, drawn.tools, messages, _ASKED, sampling, must=True)
+            for drawn, sampling in asked
+        ]
+        for (drawn, _), said in zip(asked, engine.complete_all(questions), strict=True):
+            call = decision.read(said.text, drawn.tools, must=True)
             assert call is not None
             yield said, call
         return
-    for sampling in samplings:
-        found, call = decision.decide(engine, tools, messages, _ASKED, sampling, must=True)
+    for drawn, sampling in asked:
+        found, call = decision.decide(engine, drawn.tools, messages, _ASKED, sampling, must=True)
         assert found is not None and call is not None
         yield found, call
 

@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 
 from dormouse.memory import huge_pages
-from dormouse.memory.base_weights import BaseWeights, resolve, served_gguf
+from dormouse.memory.base_weights import resolve, served_gguf
+from dormouse.memory.engine import Message, Sampling
+from dormouse.memory.home import cache_path
 from dormouse.memory.huge_pages import Allocated, offered, without
 from dormouse.memory.llama_context import LlamaContext
+from dormouse.memory.llama_engine import LlamaEngine
 
 MIB = 1 << 20
 COLLAPSES = tuple(int(part) for part in re.findall(r"\d+", platform.release())[:2]) >= (6, 1)
@@ -73,8 +76,10 @@ def test_once_stopped_nothing_more_is_moved(buffers: Buffers) -> None:
         buffers.fill(48)
     allocated.stop()
     before = huge_mebibytes()
-    moved(allocated)
+    allocated.move()
+    allocated._move()  # a thread that had begun
     assert huge_mebibytes() == before
+    assert allocated._moving is None
 
 
 def test_a_machine_whose_owner_switched_them_off_is_left_alone(
@@ -111,11 +116,8 @@ def test_what_was_there_before_is_cut_out(
 
 @pytest.mark.slow
 @on_request
-def test_the_weights_are_moved_once_the_first_token_is_out(tmp_path: Path) -> None:
-    from dormouse.memory.home import cache_path
-
-    base: BaseWeights = resolve("embedded", cache_path())
-    gguf = served_gguf(base, cache_path(), "auto")
+def test_the_weights_are_moved_once_the_first_token_is_out() -> None:
+    gguf = served_gguf(resolve("embedded", cache_path()), cache_path(), "auto")
     before = huge_mebibytes()
     context = LlamaContext(gguf, context_tokens=512, threads=1)
     try:
@@ -129,3 +131,15 @@ def test_the_weights_are_moved_once_the_first_token_is_out(tmp_path: Path) -> No
     finally:
         context.free()
     assert huge_mebibytes() <= before + 8
+
+
+@pytest.mark.slow
+@on_request
+def test_many_answers_side_by_side_move_them_and_a_word_does_not() -> None:
+    gguf = served_gguf(resolve("embedded", cache_path()), cache_path(), "auto")
+    asked = [Message("user", "Tell me about lighthouses.")]
+    with LlamaEngine(gguf, context_tokens=512, threads=1) as engine:
+        engine.complete_all([(asked, Sampling(max_tokens=2))])
+        assert engine._native._allocated._moving is None
+        engine.complete_all([(asked, Sampling(max_tokens=40))])
+        assert engine._native._allocated._moving is not None
