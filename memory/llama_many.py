@@ -42,7 +42,7 @@ def answer_all(
     if not questions:
         return []
     started = time.perf_counter()
-    prefix = _shared([question.ids for question in questions])
+    prefix = _shared([question.ids for question in questions]) if len(questions) > 1 else []
     count = min(LANES, len(questions))
     room = sum(sorted((question.room for question in questions), reverse=True)[:count])
     with native.computing():

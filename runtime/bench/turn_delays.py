@@ -20,12 +20,14 @@ from .watched_engine import Watched, WatchedEngine
 @dataclass(frozen=True, slots=True)
 class FirstToken:
     """Seconds to a turn's first token: of the turn `took`, of which the same computation takes `alone`,
-    after `read` tokens of the prompt that were not computed yet.
+    after `read` tokens of the prompt that were not computed yet. `mounted`: there was an adapter to be asked
+    whether it answers.
     """
 
     took: float
     alone: float
     read: int
+    mounted: bool
     disturbed: bool
 
     @property
@@ -38,6 +40,7 @@ class _Taken:
     took: float
     before: Watched | None
     answer: Watched
+    mounted: bool
     disturbed: bool
 
 
@@ -53,7 +56,8 @@ class TurnDelays:
         """One turn; returns the tokens of the answer."""
         before = self._watched.answers[-1] if self._watched.answers else None
         self._watched.answers.clear()
-        kept = self._alone.kept(self._watched.mounted)  # whose files may be gone when it is compared
+        stack = self._watched.mounted
+        kept = self._alone.kept(stack)  # whose files may be gone when it is compared
         began = time.perf_counter()
         with self._agent.stream(words, session) as pieces:
             for _ in pieces:
@@ -62,7 +66,8 @@ class TurnDelays:
         answer = next((each for each in self._watched.answers if each.times), None)
         if answer is not None:
             answer = replace(answer, stack=kept if answer.stack else ())
-            self._taken.append(_Taken(answer.times[0] - began, before, answer, disturbed))
+            took = answer.times[0] - began
+            self._taken.append(_Taken(took, before, answer, bool(stack), disturbed))
         return said
 
     def compare(self, undisturbed: int) -> None:
@@ -72,7 +77,7 @@ class TurnDelays:
         others = [each for each in self._taken if not each.disturbed][-undisturbed:] if undisturbed else []
         for taken in [*(each for each in self._taken if each.disturbed), *others]:
             seconds, read = first_token(self._alone, taken.before, taken.answer)
-            self.measured.append(FirstToken(taken.took, seconds, read, taken.disturbed))
+            self.measured.append(FirstToken(taken.took, seconds, read, taken.mounted, taken.disturbed))
         self._taken.clear()
 
 
@@ -97,12 +102,16 @@ def first_token(alone: WakeEngine, before: Watched | None, answer: Watched) -> t
 
 
 def delays(measured: Iterable[FirstToken]) -> list[float]:
-    """Seconds by which each disturbed turn was late, never below 0; none where no other turn was measured."""
+    """Seconds by which each disturbed turn was late, never below 0, over the median of others that had an
+    adapter to ask as well, or had none; what has no such others is not known.
+    """
     known = list(measured)
-    usual = [each.beside for each in known if not each.disturbed]
-    if not usual:
-        return []
-    return [max(0.0, each.beside - statistics.median(usual)) for each in known if each.disturbed]
+    found = []
+    for mounted in (False, True):
+        usual = [each.beside for each in known if not each.disturbed and each.mounted is mounted]
+        late = [each.beside for each in known if each.disturbed and each.mounted is mounted]
+        found += [max(0.0, each - statistics.median(usual)) for each in late] if usual else []
+    return found
 
 
 def _names(stack: Sequence[Mount]) -> list[str]:

@@ -76,8 +76,11 @@ def test_the_talk_is_held_with_retrieval_off_and_as_many_passes_as_asked_for() -
 
 def first_tokens(*late: float) -> tuple[FirstToken, ...]:
     """Of turns in the midst of naps that were so late, and of others that took a tenth of a second beside."""
-    usual = [FirstToken(took=2.1, alone=2.0, read=900, disturbed=False), FirstToken(0.1, 0.0, 9, False)]
-    return (*usual, *(FirstToken(1.1 + each, 1.0, 450, True) for each in late))
+    usual = [
+        FirstToken(took=2.1, alone=2.0, read=900, mounted=True, disturbed=False),
+        FirstToken(0.1, 0.0, 9, True, False),
+    ]
+    return (*usual, *(FirstToken(1.1 + each, 1.0, 450, True, True) for each in late))
 
 
 def a_run(passes: int, recalled: int, **changes: Any) -> NapRun:

@@ -72,10 +72,14 @@ def test_what_the_turn_takes_alone_is_none(timed: TurnDelays, engines: tuple[Slo
     assert late < 0.2
 
 
-def test_nothing_is_known_without_turns_that_nothing_delayed() -> None:
-    assert delays([FirstToken(1.0, 0.1, 9, disturbed=True)]) == []
-    assert delays([FirstToken(1.0, 0.1, 9, True), FirstToken(2.0, 1.5, 9, False)]) == [pytest.approx(0.4)]
-    assert delays([FirstToken(1.0, 0.9, 9, True), FirstToken(2.0, 1.5, 9, False)]) == [0.0]
+def test_a_turn_is_compared_with_others_that_had_an_adapter_as_well_or_had_none() -> None:
+    late = FirstToken(1.0, 0.1, 9, mounted=False, disturbed=True)
+    assert delays([late]) == []
+    usual, asked = FirstToken(2.0, 1.5, 9, False, False), FirstToken(2.0, 1.2, 9, True, False)
+    assert delays([late, asked]) == []
+    assert delays([late, usual, asked]) == [pytest.approx(0.4)]
+    assert delays([FirstToken(1.0, 0.1, 9, True, True), usual, asked]) == [pytest.approx(0.1)]
+    assert delays([FirstToken(1.0, 0.9, 9, False, True), usual]) == [0.0]
 
 
 def test_the_engine_alone_reads_what_the_turn_had_to(tmp_path: Path) -> None:
