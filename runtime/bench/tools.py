@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -107,26 +106,18 @@ def _sampled(
     """Calls drawn at temperature 1, as a turn decides on them, one row each."""
     for start in range(0, len(schemas), _TOLD):
         some = [_Drawn(at, schemas[at]) for at in range(start, min(start + _TOLD, len(schemas)))]
-        samplings = [
-            Sampling(temperature=1.0, seed=plan.seed + 100_000 * each.number + n, max_tokens=plan.max_tokens)
-            for each in some
-            for n in range(plan.samples)
+        seeds = [(each, plan.seed + 100_000 * each.number + n) for each in some for n in range(plan.samples)]
+        asked = [
+            (each, Sampling(temperature=1.0, seed=seed, max_tokens=plan.max_tokens))
+            for each, seed in seeds
             if not each.refused
         ]
-        asked = [each for each in some for _ in range(plan.samples) if not each.refused]
-        decided = _decided(engine, list(zip(asked, samplings, strict=True)))
         for each in some:
             if each.refused:
-                yield {
-                    "schema": each.number,
-                    "valid": False,
-                    "how": "refused",
-                    "tokens": 0,
-                    "text": each.refused,
-                }
-                continue
-            for said, call in islice(decided, plan.samples):
-                yield each.row(said, call)
+                why = {"how": "refused", "tokens": 0, "text": each.refused}
+                yield {"schema": each.number, "valid": False, **why}
+        for (each, _), (said, call) in zip(asked, _decided(engine, asked), strict=True):
+            yield each.row(said, call)
         say(f"{start + len(some)} of {len(schemas)} schemas")
 
 

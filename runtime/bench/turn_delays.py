@@ -54,7 +54,8 @@ class TurnDelays:
 
     def say(self, words: str, session: str, disturbed: bool) -> int:
         """One turn; returns the tokens of the answer."""
-        before = self._watched.answers[-1] if self._watched.answers else None
+        # Turns begin their answers themselves; what was begun for them is the disturbance's own.
+        before = next((each for each in reversed(self._watched.answers) if not each.prefill), None)
         self._watched.answers.clear()
         stack = self._watched.mounted
         kept = self._alone.kept(stack)  # whose files may be gone when it is compared

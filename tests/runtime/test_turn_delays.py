@@ -17,6 +17,8 @@ from dormouse.runtime.bench.turn_delays import FirstToken, TurnDelays, delays, f
 from dormouse.runtime.bench.watched_engine import WatchedEngine
 from dormouse.runtime.spec import Spec
 
+WAIT_S = 1.5  # far more than a turn takes beside, on a busy machine too
+
 
 class Slow(ScriptedEngine):
     """Takes `reading_s` to its first token."""
@@ -53,23 +55,33 @@ def say(timed: TurnDelays, disturbed: bool) -> None:
 
 def test_what_a_turn_waits_for_is_its_delay(timed: TurnDelays, engines: tuple[Slow, Slow]) -> None:
     chatting, _ = engines
-    say(timed, disturbed=False)
-    chatting.reading_s = 0.4
+    for _ in range(3):
+        say(timed, disturbed=False)
+    chatting.reading_s = WAIT_S
     say(timed, disturbed=True)
-    timed.compare(undisturbed=1)
+    timed.compare(undisturbed=3)
     (late,) = delays(timed.measured)
-    assert 0.35 < late < 0.8
+    assert late > WAIT_S / 2
 
 
 def test_what_the_turn_takes_alone_is_none(timed: TurnDelays, engines: tuple[Slow, Slow]) -> None:
     chatting, alone = engines
-    say(timed, disturbed=False)
-    timed.compare(undisturbed=1)
-    chatting.reading_s = alone.reading_s = 0.4
+    for _ in range(3):
+        say(timed, disturbed=False)
+    timed.compare(undisturbed=3)
+    chatting.reading_s = alone.reading_s = WAIT_S
     say(timed, disturbed=True)
     timed.compare(undisturbed=0)
     (late,) = delays(timed.measured)
-    assert late < 0.2
+    assert late < WAIT_S / 2
+
+
+def test_what_others_put_in_the_turns_context_does_not_count_as_computed(timed: TurnDelays) -> None:
+    say(timed, disturbed=False)
+    turn = timed._watched.answers[-1]
+    timed._watched.complete([Message("user", "of something else")], prefill="So")
+    say(timed, disturbed=True)
+    assert [taken.before for taken in timed._taken][1:] == [turn]
 
 
 def test_a_turn_is_compared_with_others_that_had_an_adapter_as_well_or_had_none() -> None:
