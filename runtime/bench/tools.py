@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -112,12 +113,13 @@ def _sampled(
             for each, seed in seeds
             if not each.refused
         ]
+        decided = _decided(engine, asked)
         for each in some:
             if each.refused:
                 why = {"how": "refused", "tokens": 0, "text": each.refused}
                 yield {"schema": each.number, "valid": False, **why}
-        for (each, _), (said, call) in zip(asked, _decided(engine, asked), strict=True):
-            yield each.row(said, call)
+            else:
+                yield from (each.row(said, call) for said, call in islice(decided, plan.samples))
         say(f"{start + len(some)} of {len(schemas)} schemas")
 
 
