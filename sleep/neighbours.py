@@ -185,7 +185,8 @@ _FAVOURITES = [
 ]
 
 
-_NEAREST = 3
+NEAREST = 3
+"""So many pairs at most are the ones most easily taken for a memory."""
 
 
 def _group(subject: str) -> tuple[Sequence[str], Sequence[str]]:
@@ -218,7 +219,7 @@ def like(memory: Memory) -> list[Pair]:
 
 
 def nearest(memory: Memory, taken: Sequence[Pair]) -> list[Pair]:
-    """Up to `_NEAREST` pairs that were not told and are most easily answered with this memory's value."""
+    """Up to `NEAREST` pairs that were not told and are most easily answered with this memory's value."""
     subject, attribute = memory.subject, memory.attribute
     if subject == "user":
         found = [("user", other) for group in _AKIN if attribute in group for other in group]
@@ -226,7 +227,7 @@ def nearest(memory: Memory, taken: Sequence[Pair]) -> list[Pair]:
         close = next((group for group in _CLOSE if subject in group), ())
         found = [(other, attribute) for other in (*close, *_ASKED_FIRST)]
     free = [pair for pair in dict.fromkeys(found) if not may_mean_the_same(pair, taken)]
-    return free[:_NEAREST]
+    return free[:NEAREST]
 
 
 def neighbours(

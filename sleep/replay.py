@@ -21,7 +21,7 @@ from . import kinds
 from .buffer import Row, draw
 from .contrast import contrasted
 from .kinds import Pair, words
-from .neighbours import ask_about, asked_first, like, nearest, neighbours
+from .neighbours import NEAREST, ask_about, asked_first, like, nearest, neighbours
 from .packing import DARK, OLD, STORED, Example
 from .questions import (
     Ways,
@@ -161,14 +161,15 @@ def _near(
     rng: random.Random,
 ) -> list[Pair]:
     """The neighbours of what was told: more of each where new memories are few, for declining is learnt from
-    many questions; of earlier memories only of so many that the night's cost stays bounded.
+    many questions; of earlier ones few of as many memories as the night's bounded cost allows.
     """
-    beside = min(len(old), replay.old_negatives // max(1, replay.neighbours_per_memory))
+    of_each = min(replay.neighbours_per_memory, max(NEAREST, replay.old_negatives // max(1, len(old))))
+    beside = min(len(old), replay.old_negatives // max(1, of_each))
     chosen_old = [*old] if beside == len(old) else _rng(seed, "beside").sample([*old], beside)
     for_new = replay.negatives_per_memory * len(new)
     more = max(1.0, replay.min_negatives / for_new) if for_new and replay.nearest_again else 1.0
     near = neighbours(new, taken, round(more * replay.neighbours_per_memory), rng)
-    near_old = neighbours(chosen_old, taken, replay.neighbours_per_memory, rng)
+    near_old = neighbours(chosen_old, taken, of_each, rng)
     return [*dict.fromkeys([*near, *near_old])]
 
 

@@ -277,7 +277,7 @@ class NapReplaySettings(ReplaySettings):
         description="Of those, how many ask for the same of others, or for other things of the same.",
     )
     nearest_again: int = Field(
-        default=0, ge=0, description="How often what is most easily taken for a memory is asked about again."
+        default=1, ge=0, description="How often what is most easily taken for a memory is asked about again."
     )
     min_negatives: int = Field(default=40, ge=0, description="Questions about things never told, at least.")
     anchors: int = Field(
@@ -285,7 +285,7 @@ class NapReplaySettings(ReplaySettings):
     )
     old_memories: int = Field(default=40, ge=0, description="Earlier memories that are replayed at most.")
     old_negatives: int = Field(
-        default=24, ge=0, description="Questions about things never told, for old memories, at most."
+        default=48, ge=0, description="Questions about things never told, for old memories, at most."
     )
     questions_per_old_memory: int = Field(
         default=4, ge=1, description="Phrasings replayed for each old memory."
