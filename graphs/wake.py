@@ -155,10 +155,12 @@ class WakeGraph:
         return self._prompt.leaving(session_id)
 
     def warm(self, session_id: str, cancelled: Callable[[], bool]) -> None:
-        """Compute what a session's next turn begins with, so that the turn need not; until `cancelled`."""
-        beginning = self._prompt.beginning(session_id)
-        stack = usual(self._engine)
-        self._engine.complete(beginning, Sampling(max_tokens=1), adapters=stack, cancelled=cancelled)
+        """Compute what a session's next turn begins with, for whoever may answer it, so that it need not be
+        waited for; until `cancelled`.
+        """
+        beginning, one = self._prompt.beginning(session_id), Sampling(max_tokens=1)
+        for stack in dict.fromkeys((None, usual(self._engine))):
+            self._engine.complete(beginning, one, adapters=stack, cancelled=cancelled)
 
     def _to_the_end(self, graph: Any, run: Run, given: Any, thread: str) -> WakeAnswer:
         """Run the graph, asking whoever can be asked at each interrupt."""

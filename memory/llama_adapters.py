@@ -118,8 +118,10 @@ class AdapterCache:
         for identity in [i for i in self._loaded if i not in in_use]:
             if len(self._loaded) <= KEPT:
                 return
+            adapter = self._loaded.pop(identity)
+            self._context.let_go(adapter)
             with self._context.model():
-                self._library.llama_adapter_lora_free(self._loaded.pop(identity))
+                self._library.llama_adapter_lora_free(adapter)
 
     def _read(self, identity: FileIdentity, name: str) -> Any:
         with self._context.model() as model:

@@ -1,8 +1,8 @@
-"""One loaded GGUF with one context: tier 3 and tier 0, owned here from load to free.
+"""One loaded GGUF with its contexts: tier 3 and tier 0, owned here from load to free.
 
 Promise: tokens cached under one adapter stack, or for one user, are never used under another or for another,
-and native memory is freed once, when no call is inside it. Knows ids and logits; nothing of text, sampling or
-files of adapters.
+though those of the last two are kept; native memory is freed once, when no call is inside it. Knows ids and
+logits; nothing of text, sampling or files of adapters.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import threading
 import weakref
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,19 @@ _LOGIT_ROWS = 64  # rows of logits computed at once: llama.cpp keeps a buffer of
 FREE_WAIT_S = 30.0  # for a computation to end
 NO_FLASH_ATTENTION = 0
 FLOAT32 = 0  # the ggml type; keys and values are cached in 16 bits otherwise
+KEPT_CACHES = 2  # one for the bare base and one for the adapters, between which a talk changes
+_FURTHER_BYTES = 512 * 2**20  # keys and values that a cache beside the first may take
+
+
+@dataclass(slots=True, eq=False)
+class _KvCache:
+    """One native context: which tokens `ids` its keys and values are of, and under which adapters."""
+
+    context: Any
+    memory: Any
+    stack: Hashable = (None, ())
+    adapters: tuple[tuple[int, float], ...] = ()  # address and scale
+    ids: list[int] = field(default_factory=list)
 
 
 @cache
@@ -64,22 +78,21 @@ class LlamaContext:
             trained = int(library.llama_model_n_ctx_train(self._model))
             self.context_tokens = min(context_tokens, trained) if trained > 0 else context_tokens
             self.vocabulary_handle: Any = library.llama_model_get_vocab(self._model)
-            self._context: Any = self._new_context(self.context_tokens, exact_cache)
-        if not self._context:
+            self._exact_cache = exact_cache
+            context = self._new_context(self.context_tokens, exact_cache)
+        if not context:
             library.llama_model_free(self._model)
             raise _no_context(self.context_tokens)
+        self._caches = [_KvCache(context, library.llama_get_memory(context))]  # the one in use comes first
         self._closed = self._ending = False
         self._beside: set[int] = set()  # addresses of further contexts of the model
-        self._memory: Any = library.llama_get_memory(self._context)
-        if not self._memory or not library.llama_vocab_n_tokens(self.vocabulary_handle):
+        if not self._caches[0].memory or not library.llama_vocab_n_tokens(self.vocabulary_handle):
             self.free()
             raise BaseWeightsError(gguf, "it is not a model that writes text")
         self._width: int = library.llama_vocab_n_tokens(self.vocabulary_handle)
         self._ids = (ctypes.c_int32 * BATCH_TOKENS)()
         self._wanted = (ctypes.c_int8 * BATCH_TOKENS)(*[1] * BATCH_TOKENS)
         self._one = library.llama_batch_get_one(self._ids, 1)
-        self._cached: list[int] = []
-        self._stack: Hashable = (None, ())
         _alive().add(self)
         self._views: dict[int, NDArray[np.float32]] = {}
 
@@ -136,32 +149,71 @@ class LlamaContext:
             return buffer.value.decode("utf-8", errors="replace")
 
     def use_stack(self, stack: Hashable, adapters: Sequence[tuple[Any, float]]) -> None:
-        """Puts (pointer, scale) pairs in force, and forgets what was computed under others.
+        """Puts (pointer, scale) pairs in force, with what was computed under them, if that is still kept.
 
         `stack` identifies them, and whose they are: equal stacks must compute equal logits.
         """
-        if stack == self._stack:
+        pairs = tuple((_address(pointer), scale) for pointer, scale in adapters)
+        if (self._caches[0].stack, self._caches[0].adapters) == (stack, pairs):
             return
         with self.computing():
-            pointers = (ctypes.c_void_p * len(adapters))(
-                *[ctypes.cast(pointer, ctypes.c_void_p) for pointer, _ in adapters]
-            )
-            scales = (ctypes.c_float * len(adapters))(*[scale for _, scale in adapters])
-            self._clear()
-            self._stack = None  # equal to no stack, should the next line fail
-            argument = ctypes.cast(pointers, self._library.llama_set_adapters_lora.argtypes[1])
-            if self._library.llama_set_adapters_lora(self._context, argument, len(adapters), scales) != 0:
-                raise EngineError(f"llama.cpp would not mount the adapters: {last_reason('no reason given')}")
-            self._stack = stack
+            kept = next((cache for cache in self._caches if cache.stack == stack), None)
+            cache = kept or self._emptied()
+            self._caches.remove(cache)
+            self._caches.insert(0, cache)
+            if kept is None or cache.adapters != pairs:
+                self._mount(cache, adapters)
+                cache.stack, cache.adapters = stack, pairs
+
+    def let_go(self, adapter: Any) -> None:
+        """Forgets what was computed under an adapter that is not in force, before it is freed."""
+        with self.computing():
+            for cache in self._caches:
+                if _address(adapter) in (address for address, _ in cache.adapters):
+                    self._empty(cache)
+                    self._mount(cache, [])
+
+    def _mount(self, cache: _KvCache, adapters: Sequence[tuple[Any, float]]) -> None:
+        """Leaves a cache that is no stack's yet. EngineError."""
+        cache.stack, cache.adapters = None, ()
+        pointers = (ctypes.c_void_p * len(adapters))(
+            *[ctypes.cast(pointer, ctypes.c_void_p) for pointer, _ in adapters]
+        )
+        scales = (ctypes.c_float * len(adapters))(*[scale for _, scale in adapters])
+        argument = ctypes.cast(pointers, self._library.llama_set_adapters_lora.argtypes[1])
+        if self._library.llama_set_adapters_lora(cache.context, argument, len(adapters), scales) != 0:
+            self._empty(cache)
+            raise EngineError(f"llama.cpp would not mount the adapters: {last_reason('no reason given')}")
+
+    def _emptied(self) -> _KvCache:
+        """One with nothing in it: an empty one, a further one, or the one that was used longest ago."""
+        empty = next((cache for cache in self._caches if not cache.ids), None)
+        if empty is not None:
+            return empty
+        if len(self._caches) < KEPT_CACHES and self._cache_bytes() <= _FURTHER_BYTES:
+            context = self._new_context(self.context_tokens, self._exact_cache)
+            if context:
+                further = _KvCache(context, self._library.llama_get_memory(context))
+                self._caches.append(further)
+                return further
+        self._empty(self._caches[-1])
+        return self._caches[-1]
+
+    def _cache_bytes(self) -> int:
+        """About how much the keys and values of one context take."""
+        library, model = self._library, self._model
+        head = int(library.llama_model_n_embd(model)) // max(1, int(library.llama_model_n_head(model)))
+        width = head * int(library.llama_model_n_head_kv(model)) * int(library.llama_model_n_layer(model))
+        return 2 * width * (4 if self._exact_cache else 2) * self.context_tokens
 
     @property
     def stack(self) -> Hashable:
         """What `use_stack` was last given."""
-        return self._stack
+        return self._caches[0].stack
 
     def read_prompt(self, ids: Sequence[int], cancelled: Callable[[], bool]) -> int | None:
         """Computes `ids` up to the last; returns how many were cached, or None if cancelled midway."""
-        keep = _common_prefix(self._cached, ids, len(ids) - 1)
+        keep = _common_prefix(self._caches[0].ids, ids, len(ids) - 1)
         with self.computing():
             keep = self._forget_after(keep)
         for at in range(keep, len(ids), STEP_TOKENS):
@@ -175,8 +227,8 @@ class LlamaContext:
         """Computes one more token. Call inside `computing()`."""
         self.settle()  # with the first token out, its reader does not wait for this
         self._ids[0] = token
-        self._checked(self._library.llama_decode(self._context, self._one))
-        self._cached.append(token)
+        self._checked(self._library.llama_decode(self._caches[0].context, self._one))
+        self._caches[0].ids.append(token)
 
     def settle(self) -> None:
         """There is more to come: the weights are moved to huge pages, in the background."""
@@ -187,7 +239,7 @@ class LlamaContext:
 
         The next computation overwrites it, and no copy is made because there is one for each token.
         """
-        pointer = self._library.llama_get_logits_ith(self._context, -1)
+        pointer = self._library.llama_get_logits_ith(self._caches[0].context, -1)
         if not pointer:
             raise EngineError("llama.cpp kept no logits for the last token")
         address = ctypes.addressof(pointer.contents)
@@ -206,7 +258,7 @@ class LlamaContext:
             chunk = ids[at : at + _LOGIT_ROWS]
             with self.computing():
                 self._decode(chunk, self._wanted)
-                pointer = self._library.llama_get_logits(self._context)
+                pointer = self._library.llama_get_logits(self._caches[0].context)
                 rows[at - keep : at - keep + len(chunk)] = np.ctypeslib.as_array(
                     pointer, (len(chunk), self._width)
                 )
@@ -224,13 +276,14 @@ class LlamaContext:
         try:
             self._allocated.stop()
             with self._reading:
-                context, model = self._context, self._model
-                self._context = self._model = None
+                model, self._model = self._model, None
                 if model is not None:
                     for address in self._beside:
                         self._library.llama_free(ctypes.c_void_p(address))
                     self._beside.clear()
-                    self._library.llama_free(context)
+                    for cache in self._caches:
+                        self._library.llama_free(cache.context)
+                        cache.context = cache.memory = None
                     self._library.llama_model_free(model)  # and the adapters loaded for it
         finally:
             self._computing.release()
@@ -256,12 +309,12 @@ class LlamaContext:
         batch = self._library.llama_batch_get_one(self._ids, len(ids))
         if wanted is not None:
             batch.logits = ctypes.cast(wanted, type(batch.logits))
-        self._checked(self._library.llama_decode(self._context, batch))
-        self._cached.extend(ids)
+        self._checked(self._library.llama_decode(self._caches[0].context, batch))
+        self._caches[0].ids.extend(ids)
 
     def _checked(self, code: int) -> None:
         if code != 0:
-            self._clear()
+            self._empty(self._caches[0])
             raise EngineError(f"llama.cpp could not compute a token (llama_decode returned {code})")
 
     def _forget_after(self, keep: int) -> int:
@@ -270,15 +323,16 @@ class LlamaContext:
         Asked of llama.cpp each time, though nothing seems to follow: an interrupt may have come after a
         token was computed and before it was written down here.
         """
-        if keep > 0 and self._library.llama_memory_seq_rm(self._memory, 0, keep, -1):
-            del self._cached[keep:]
+        cache = self._caches[0]
+        if keep > 0 and self._library.llama_memory_seq_rm(cache.memory, 0, keep, -1):
+            del cache.ids[keep:]
         else:  # recurrent models cannot forget their last tokens alone
-            self._clear()
-        return len(self._cached)
+            self._empty(cache)
+        return len(cache.ids)
 
-    def _clear(self) -> None:
-        self._library.llama_memory_clear(self._memory, True)
-        self._cached = []
+    def _empty(self, cache: _KvCache) -> None:
+        self._library.llama_memory_clear(cache.memory, True)
+        cache.ids = []
 
 
 def _load(gguf: Path) -> Any:

@@ -1,7 +1,7 @@
 """How much longer a turn waits for its first token than the same turn would alone.
 
-Promise: each turn is compared with itself: an engine of its own reads what the chat had computed before it,
-then what the turn asked for, under the same adapters, while nothing else runs. What a turn takes beside its
+Promise: each turn is compared with itself: an engine of its own reads what the chat had computed before it
+under the same adapters, then what the turn asked for, while nothing else runs. What a turn takes beside its
 tokens (journal, graph, gate) is known from turns that nothing could have delayed. Knows nothing of naps.
 """
 
@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ...memory.engine import Mount, Sampling, WakeEngine
+from ...memory.llama_context import KEPT_CACHES
 from ..agent import Agent
 from .watched_engine import Watched, WatchedEngine
 
@@ -50,12 +51,13 @@ class TurnDelays:
     def __init__(self, agent: Agent, watched: WatchedEngine, alone: WakeEngine) -> None:
         self._agent, self._watched, self._alone = agent, watched, alone
         self._taken: list[_Taken] = []
+        self._computed: dict[tuple[str, ...], Watched] = {}  # by stack, the last one last
         self.measured: list[FirstToken] = []
 
     def say(self, words: str, session: str, disturbed: bool) -> int:
         """One turn; returns the tokens of the answer."""
         # Turns begin their answers themselves; what was begun for them is the disturbance's own.
-        before = next((each for each in reversed(self._watched.answers) if not each.prefill), None)
+        self._note([each for each in self._watched.answers if not each.prefill])
         self._watched.answers.clear()
         stack = self._watched.mounted
         kept = self._alone.kept(stack)  # whose files may be gone when it is compared
@@ -66,10 +68,19 @@ class TurnDelays:
             said = pieces.reply.tokens
         answer = next((each for each in self._watched.answers if each.times), None)
         if answer is not None:
+            before = self._computed.get(_names(answer.stack))
             answer = replace(answer, stack=kept if answer.stack else ())
             took = answer.times[0] - began
             self._taken.append(_Taken(took, before, answer, bool(stack), disturbed))
         return said
+
+    def _note(self, answers: Iterable[Watched]) -> None:
+        """What the engine has computed since; it keeps that of a few stacks."""
+        for each in answers:
+            self._computed.pop(_names(each.stack), None)
+            self._computed[_names(each.stack)] = each
+        for stack in [*self._computed][:-KEPT_CACHES]:
+            del self._computed[stack]
 
     def compare(self, undisturbed: int) -> None:
         """Measure what was disturbed since the last call, and so many of the other turns. Nothing else may
@@ -84,9 +95,9 @@ class TurnDelays:
 
 def first_token(alone: WakeEngine, before: Watched | None, answer: Watched) -> tuple[float, int]:
     """(seconds to the first token, tokens of the prompt read for it) on an engine that has computed what
-    came `before`.
+    came `before` under the same adapters, or under these nothing.
     """
-    if before is not None and _names(before.stack) == _names(answer.stack):
+    if before is not None:
         alone.logits([*before.prompt, *before.tokens[:-1]], adapters=answer.stack)  # the last is never read
     else:  # nothing that was computed can be used again
         alone.logits(answer.prompt[-1:], adapters=answer.stack)
@@ -115,5 +126,5 @@ def delays(measured: Iterable[FirstToken]) -> list[float]:
     return found
 
 
-def _names(stack: Sequence[Mount]) -> list[str]:
-    return [mount.name for mount in stack]
+def _names(stack: Sequence[Mount]) -> tuple[str, ...]:
+    return tuple(mount.name for mount in stack)

@@ -169,6 +169,53 @@ def test_a_failed_computation_forgets_what_was_cached(
     assert again.tokens == expected.tokens
 
 
+def turns(engine: LlamaEngine, *stacks: tuple[Mount, ...]) -> list[int]:
+    """The tokens that were computed already, for one question asked under each stack."""
+    return [engine.complete(HELLO, SHORT, adapters=stack).reused_tokens for stack in stacks]
+
+
+def test_a_talk_that_changes_between_base_and_adapter_is_not_read_again(
+    engine: LlamaEngine, tmp_path: Path
+) -> None:
+    a, b = ((Mount(str(n), write_tiny_adapter(tmp_path / f"{n}.gguf", seed=n)),) for n in (1, 2))
+    expected = {}
+    for stack in ((), a, b):
+        with LlamaEngine(engine.gguf, context_tokens=512, threads=1) as other:
+            expected[stack] = other.complete(HELLO, SHORT, adapters=stack).tokens
+    known = len(engine.render_tokens(HELLO)) - 1
+    assert turns(engine, (), a, (), a) == [0, 0, known, known]
+    assert turns(engine, b, a, b, ()) == [0, known, known, 0], "the two used last are kept"
+    for stack in (a, (), a, b):
+        assert engine.complete(HELLO, SHORT, adapters=stack).tokens == expected[stack]
+    assert len(engine._native._caches) == llama_context.KEPT_CACHES
+
+
+def test_a_large_cache_stays_the_only_one(
+    engine: LlamaEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adapter = (Mount("a", write_tiny_adapter(tmp_path / "a.gguf", seed=1)),)
+    monkeypatch.setattr(llama_context, "_FURTHER_BYTES", engine._native._cache_bytes() - 1)
+    assert turns(engine, (), adapter, ()) == [0, 0, 0]
+    assert len(engine._native._caches) == 1
+
+
+def test_no_memory_for_a_further_cache_is_no_error(
+    engine: LlamaEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adapter = (Mount("a", write_tiny_adapter(tmp_path / "a.gguf", seed=1)),)
+    monkeypatch.setattr(engine._native._library, "llama_init_from_model", lambda *_: None)
+    assert turns(engine, (), adapter, ()) == [0, 0, 0]
+
+
+def test_an_adapter_that_is_freed_leaves_nothing_that_was_computed_under_it(
+    engine: LlamaEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(llama_adapters, "KEPT", 0)
+    adapter = (Mount("a", write_tiny_adapter(tmp_path / "a.gguf", seed=1)),)
+    assert turns(engine, adapter, (), adapter) == [0, 0, 0]
+    assert engine._adapters.loaded != ()
+
+
 def test_an_interrupt_between_computing_and_noting_it_spoils_nothing(
     engine: LlamaEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

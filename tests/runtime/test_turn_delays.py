@@ -10,7 +10,8 @@ import pytest
 from scripted_engine import BASE, ScriptedEngine
 from tiny_models import write_tiny_llama
 
-from dormouse.memory.engine import Message, Sampling
+from dormouse.memory.engine import Message, Mount, Sampling
+from dormouse.memory.llama_context import KEPT_CACHES
 from dormouse.memory.llama_engine import LlamaEngine
 from dormouse.runtime.agent import Agent
 from dormouse.runtime.bench.turn_delays import FirstToken, TurnDelays, delays, first_token
@@ -82,6 +83,22 @@ def test_what_others_put_in_the_turns_context_does_not_count_as_computed(timed: 
     timed._watched.complete([Message("user", "of something else")], prefill="So")
     say(timed, disturbed=True)
     assert [taken.before for taken in timed._taken][1:] == [turn]
+
+
+def test_what_was_computed_under_other_adapters_does_not_count(timed: TurnDelays) -> None:
+    say(timed, disturbed=False)
+    for number in range(KEPT_CACHES):
+        other = Mount(f"day{number}", Path("x"))
+        timed._watched.complete([Message("user", "And my dog?")], adapters=[other])
+        say(timed, disturbed=False)
+    of_the_base = timed._taken[-2].answer, timed._taken[-1].before
+    assert of_the_base[1] is not None
+    assert of_the_base[0].prompt == of_the_base[1].prompt, "what the adapter answered in between is another's"
+    for number in range(KEPT_CACHES):
+        other = Mount(f"night{number}", Path("x"))
+        timed._watched.complete([Message("user", "And my cat?")], adapters=[other])
+    say(timed, disturbed=False)
+    assert timed._taken[-1].before is None, "the engine keeps that of a few stacks"
 
 
 def test_a_turn_is_compared_with_others_that_had_an_adapter_as_well_or_had_none() -> None:
