@@ -35,6 +35,7 @@ FREE_WAIT_S = 30.0  # for a computation to end
 NO_FLASH_ATTENTION = 0
 FLOAT32 = 0  # the ggml type; keys and values are cached in 16 bits otherwise
 KEPT_CACHES = 2  # one for the bare base and one for the adapters, between which a talk changes
+ASIDE_TOKENS = 512  # of a context for brief questions beside the chat
 _FURTHER_BYTES = 512 * 2**20  # keys and values that a cache beside the first may take
 
 
@@ -47,6 +48,14 @@ class _KvCache:
     stack: Hashable = (None, ())
     adapters: tuple[tuple[int, float], ...] = ()  # address and scale
     ids: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True, eq=False)
+class _KvCaches:
+    """Those of one use, of `tokens` each; the one in force comes first."""
+
+    tokens: int
+    kept: list[_KvCache]
 
 
 @cache
@@ -83,10 +92,12 @@ class LlamaContext:
         if not context:
             library.llama_model_free(self._model)
             raise _no_context(self.context_tokens)
-        self._caches = [_KvCache(context, library.llama_get_memory(context))]  # the one in use comes first
+        first = _KvCache(context, library.llama_get_memory(context))
+        self._chat, self._aside = _KvCaches(self.context_tokens, [first]), _KvCaches(ASIDE_TOKENS, [])
+        self._used = self._chat
         self._closed = self._ending = False
         self._beside: set[int] = set()  # addresses of further contexts of the model
-        if not self._caches[0].memory or not library.llama_vocab_n_tokens(self.vocabulary_handle):
+        if not first.memory or not library.llama_vocab_n_tokens(self.vocabulary_handle):
             self.free()
             raise BaseWeightsError(gguf, "it is not a model that writes text")
         self._width: int = library.llama_vocab_n_tokens(self.vocabulary_handle)
@@ -154,21 +165,33 @@ class LlamaContext:
         `stack` identifies them, and whose they are: equal stacks must compute equal logits.
         """
         pairs = tuple((_address(pointer), scale) for pointer, scale in adapters)
-        if (self._caches[0].stack, self._caches[0].adapters) == (stack, pairs):
+        caches = self._used.kept
+        if caches and (caches[0].stack, caches[0].adapters) == (stack, pairs):
             return
         with self.computing():
-            kept = next((cache for cache in self._caches if cache.stack == stack), None)
+            kept = next((cache for cache in caches if cache.stack == stack), None)
             cache = kept or self._emptied()
-            self._caches.remove(cache)
-            self._caches.insert(0, cache)
+            caches.remove(cache)
+            caches.insert(0, cache)
             if kept is None or cache.adapters != pairs:
                 self._mount(cache, adapters)
                 cache.stack, cache.adapters = stack, pairs
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """What is computed inside has a context of its own, of `ASIDE_TOKENS`, which is kept as the chat's is
+        and leaves that alone. One thread at a time; `use_stack` comes first inside.
+        """
+        self._used = self._aside
+        try:
+            yield
+        finally:
+            self._used = self._chat
+
     def let_go(self, adapter: Any) -> None:
         """Forgets what was computed under an adapter that is not in force, before it is freed."""
         with self.computing():
-            for cache in self._caches:
+            for cache in (*self._chat.kept, *self._aside.kept):
                 if _address(adapter) in (address for address, _ in cache.adapters):
                     self._empty(cache)
                     self._mount(cache, [])
@@ -187,33 +210,39 @@ class LlamaContext:
 
     def _emptied(self) -> _KvCache:
         """One with nothing in it: an empty one, a further one, or the one that was used longest ago."""
-        empty = next((cache for cache in self._caches if not cache.ids), None)
+        caches = self._used.kept
+        empty = next((cache for cache in caches if not cache.ids), None)
         if empty is not None:
             return empty
-        if len(self._caches) < KEPT_CACHES and self._cache_bytes() <= _FURTHER_BYTES:
-            context = self._new_context(self.context_tokens, self._exact_cache)
+        if not caches or (len(caches) < KEPT_CACHES and self._cache_bytes() <= _FURTHER_BYTES):
+            context = self._new_context(self._used.tokens, self._exact_cache)
             if context:
-                further = _KvCache(context, self._library.llama_get_memory(context))
-                self._caches.append(further)
-                return further
-        self._empty(self._caches[-1])
-        return self._caches[-1]
+                caches.append(_KvCache(context, self._library.llama_get_memory(context)))
+            elif not caches:
+                raise _no_context(self._used.tokens)
+        if caches[-1].ids:
+            self._empty(caches[-1])
+        return caches[-1]
 
     def _cache_bytes(self) -> int:
         """About how much the keys and values of one context take."""
         library, model = self._library, self._model
         head = int(library.llama_model_n_embd(model)) // max(1, int(library.llama_model_n_head(model)))
         width = head * int(library.llama_model_n_head_kv(model)) * int(library.llama_model_n_layer(model))
-        return 2 * width * (4 if self._exact_cache else 2) * self.context_tokens
+        return 2 * width * (4 if self._exact_cache else 2) * self._used.tokens
 
     @property
     def stack(self) -> Hashable:
         """What `use_stack` was last given."""
-        return self._caches[0].stack
+        return self._used.kept[0].stack
+
+    @property
+    def _now(self) -> _KvCache:
+        return self._used.kept[0]
 
     def read_prompt(self, ids: Sequence[int], cancelled: Callable[[], bool]) -> int | None:
         """Computes `ids` up to the last; returns how many were cached, or None if cancelled midway."""
-        keep = _common_prefix(self._caches[0].ids, ids, len(ids) - 1)
+        keep = _common_prefix(self._now.ids, ids, len(ids) - 1)
         with self.computing():
             keep = self._forget_after(keep)
         for at in range(keep, len(ids), STEP_TOKENS):
@@ -225,10 +254,11 @@ class LlamaContext:
 
     def advance(self, token: int) -> None:
         """Computes one more token. Call inside `computing()`."""
-        self.settle()  # with the first token out, its reader does not wait for this
+        if self._used is self._chat:
+            self.settle()  # with the first token out, its reader does not wait for this
         self._ids[0] = token
-        self._checked(self._library.llama_decode(self._caches[0].context, self._one))
-        self._caches[0].ids.append(token)
+        self._checked(self._library.llama_decode(self._now.context, self._one))
+        self._now.ids.append(token)
 
     def settle(self) -> None:
         """There is more to come: the weights are moved to huge pages, in the background."""
@@ -239,7 +269,7 @@ class LlamaContext:
 
         The next computation overwrites it, and no copy is made because there is one for each token.
         """
-        pointer = self._library.llama_get_logits_ith(self._caches[0].context, -1)
+        pointer = self._library.llama_get_logits_ith(self._now.context, -1)
         if not pointer:
             raise EngineError("llama.cpp kept no logits for the last token")
         address = ctypes.addressof(pointer.contents)
@@ -258,7 +288,7 @@ class LlamaContext:
             chunk = ids[at : at + _LOGIT_ROWS]
             with self.computing():
                 self._decode(chunk, self._wanted)
-                pointer = self._library.llama_get_logits(self._caches[0].context)
+                pointer = self._library.llama_get_logits(self._now.context)
                 rows[at - keep : at - keep + len(chunk)] = np.ctypeslib.as_array(
                     pointer, (len(chunk), self._width)
                 )
@@ -281,7 +311,7 @@ class LlamaContext:
                     for address in self._beside:
                         self._library.llama_free(ctypes.c_void_p(address))
                     self._beside.clear()
-                    for cache in self._caches:
+                    for cache in (*self._chat.kept, *self._aside.kept):
                         self._library.llama_free(cache.context)
                         cache.context = cache.memory = None
                     self._library.llama_model_free(model)  # and the adapters loaded for it
@@ -309,12 +339,12 @@ class LlamaContext:
         batch = self._library.llama_batch_get_one(self._ids, len(ids))
         if wanted is not None:
             batch.logits = ctypes.cast(wanted, type(batch.logits))
-        self._checked(self._library.llama_decode(self._caches[0].context, batch))
-        self._caches[0].ids.extend(ids)
+        self._checked(self._library.llama_decode(self._now.context, batch))
+        self._now.ids.extend(ids)
 
     def _checked(self, code: int) -> None:
         if code != 0:
-            self._empty(self._caches[0])
+            self._empty(self._now)
             raise EngineError(f"llama.cpp could not compute a token (llama_decode returned {code})")
 
     def _forget_after(self, keep: int) -> int:
@@ -323,7 +353,7 @@ class LlamaContext:
         Asked of llama.cpp each time, though nothing seems to follow: an interrupt may have come after a
         token was computed and before it was written down here.
         """
-        cache = self._caches[0]
+        cache = self._now
         if keep > 0 and self._library.llama_memory_seq_rm(cache.memory, 0, keep, -1):
             del cache.ids[keep:]
         else:  # recurrent models cannot forget their last tokens alone

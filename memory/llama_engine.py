@@ -24,6 +24,7 @@ from .fifo_lock import FifoLock, WouldWaitForItself
 from .llama_adapters import AdapterCache, Stack, resolve
 from .llama_ahead import opened_context
 from .llama_answer import Answer
+from .llama_context import ASIDE_TOKENS
 from .llama_library import physical_cores
 from .llama_many import Question, answer_all
 from .llama_sampling import Grammar, gbnf
@@ -118,11 +119,21 @@ class LlamaEngine(WakeEngine):
         try:
             with self._turn():
                 serving = self._default if stack is None else stack
+                if len(questions) == 1 and questions[0].room <= ASIDE_TOKENS:
+                    return [self._aside(questions[0], serving, cancelled or _never)]
                 pointers, names = self._adapters.pointers(serving), self._holds + serving.names
                 return answer_all(self._native, pointers, names, questions, cancelled or _never)
         finally:
             for question in questions:
                 question.answer.close()
+
+    def _aside(self, question: Question, serving: Stack, cancelled: Callable[[], bool]) -> Completion:
+        """One brief question; what the last one began with too is not read again."""
+        with self._native.aside():
+            said = Stream(self._computed(question.ids, question.answer, serving, cancelled))
+            for _ in said:
+                pass
+            return said.completion
 
     @cached_property
     def tool_syntax(self) -> ToolSyntax | None:
@@ -205,17 +216,23 @@ class LlamaEngine(WakeEngine):
     ) -> Generator[Token, None, Completion]:
         try:
             with self._turn():
-                started = time.perf_counter()
                 serving = self._default if stack is None else stack
-                self._adapters.apply(serving)
-                reused = self._native.read_prompt(ids, cancelled)
-                if reused is None:
-                    answer.cancel()
-                yield from self._tokens(answer, cancelled)
-                seconds = time.perf_counter() - started
-                return answer.completion(len(ids), reused or 0, seconds, self._holds + serving.names)
+                return (yield from self._computed(ids, answer, serving, cancelled))
         finally:
             answer.close()
+
+    def _computed(
+        self, ids: list[int], answer: Answer, serving: Stack, cancelled: Callable[[], bool]
+    ) -> Generator[Token, None, Completion]:
+        """The answer, in the context in use. Stands inside a turn."""
+        started = time.perf_counter()
+        self._adapters.apply(serving)
+        reused = self._native.read_prompt(ids, cancelled)
+        if reused is None:
+            answer.cancel()
+        yield from self._tokens(answer, cancelled)
+        seconds = time.perf_counter() - started
+        return answer.completion(len(ids), reused or 0, seconds, self._holds + serving.names)
 
     def _tokens(self, answer: Answer, cancelled: Callable[[], bool]) -> Iterator[Token]:
         """Generated tokens, until the answer is over or cancelled."""

@@ -135,11 +135,12 @@ def test_the_weights_are_moved_once_the_first_token_is_out() -> None:
 
 @pytest.mark.slow
 @on_request
-def test_many_answers_side_by_side_move_them_and_a_word_does_not() -> None:
+def test_many_answers_side_by_side_move_them_and_a_question_beside_the_chat_does_not() -> None:
     gguf = served_gguf(resolve("embedded", cache_path()), cache_path(), "auto")
     asked = [Message("user", "Tell me about lighthouses.")]
     with LlamaEngine(gguf, context_tokens=512, threads=1) as engine:
         engine.complete_all([(asked, Sampling(max_tokens=2))])
+        engine.complete_all([(asked, Sampling(max_tokens=2))] * 2)
         assert engine._native._allocated._moving is None
-        engine.complete_all([(asked, Sampling(max_tokens=40))])
+        engine.complete_all([(asked, Sampling(max_tokens=40))] * 2)
         assert engine._native._allocated._moving is not None

@@ -16,8 +16,9 @@ import pytest
 from tiny_models import TinyShape, write_tiny_adapter, write_tiny_llama
 
 from dormouse.memory import llama_adapters, llama_context, llama_library
-from dormouse.memory.engine import Message, Mount, Sampling
+from dormouse.memory.engine import Completion, Message, Mount, Sampling
 from dormouse.memory.errors import BaseWeightsError, EngineClosed, EngineError
+from dormouse.memory.llama_context import ASIDE_TOKENS
 from dormouse.memory.llama_engine import LlamaEngine
 from dormouse.memory.llama_library import captured_stderr, llama, physical_cores
 
@@ -187,7 +188,7 @@ def test_a_talk_that_changes_between_base_and_adapter_is_not_read_again(
     assert turns(engine, b, a, b, ()) == [0, known, known, 0], "the two used last are kept"
     for stack in (a, (), a, b):
         assert engine.complete(HELLO, SHORT, adapters=stack).tokens == expected[stack]
-    assert len(engine._native._caches) == llama_context.KEPT_CACHES
+    assert len(engine._native._chat.kept) == llama_context.KEPT_CACHES
 
 
 def test_a_large_cache_stays_the_only_one(
@@ -196,7 +197,7 @@ def test_a_large_cache_stays_the_only_one(
     adapter = (Mount("a", write_tiny_adapter(tmp_path / "a.gguf", seed=1)),)
     monkeypatch.setattr(llama_context, "_FURTHER_BYTES", engine._native._cache_bytes() - 1)
     assert turns(engine, (), adapter, ()) == [0, 0, 0]
-    assert len(engine._native._caches) == 1
+    assert len(engine._native._chat.kept) == 1
 
 
 def test_no_memory_for_a_further_cache_is_no_error(
@@ -214,6 +215,32 @@ def test_an_adapter_that_is_freed_leaves_nothing_that_was_computed_under_it(
     adapter = (Mount("a", write_tiny_adapter(tmp_path / "a.gguf", seed=1)),)
     assert turns(engine, adapter, (), adapter) == [0, 0, 0]
     assert engine._adapters.loaded != ()
+
+
+def asked_aside(engine: LlamaEngine, words: str, adapters: tuple[Mount, ...]) -> Completion:
+    return engine.complete_all([([Message("user", words)], SHORT)], adapters=adapters)[0]
+
+
+def test_a_question_beside_the_chat_reads_only_what_the_last_one_did_not_begin_with(
+    engine: LlamaEngine, tmp_path: Path
+) -> None:
+    adapter = (Mount("a", write_tiny_adapter(tmp_path / "a.gguf", seed=1)),)
+    said = engine.complete(HELLO, SHORT, adapters=())
+    first = asked_aside(engine, "hello you", adapter)
+    assert first.tokens == engine.complete(HELLO, SHORT, adapters=adapter).tokens
+    assert first.reused_tokens == 0
+    assert 0 < asked_aside(engine, "hello to all of you", adapter).reused_tokens < first.prompt_tokens
+    assert asked_aside(engine, "hello you", ()).reused_tokens == 0, "another stack"
+    again = engine.complete(HELLO, SHORT, adapters=())
+    assert (again.tokens, again.reused_tokens) == (said.tokens, said.prompt_tokens - 1)
+
+
+def test_a_long_question_beside_the_chat_has_a_context_of_its_size(gguf: Path) -> None:
+    with LlamaEngine(gguf, context_tokens=4 * ASIDE_TOKENS, threads=1) as engine:
+        words = "and then " * (ASIDE_TOKENS // 4)
+        assert len(engine.render_tokens([Message("user", words)])) > ASIDE_TOKENS
+        said = engine.complete([Message("user", words)], SHORT, adapters=())
+        assert asked_aside(engine, words, ()).tokens == said.tokens
 
 
 def test_an_interrupt_between_computing_and_noting_it_spoils_nothing(
