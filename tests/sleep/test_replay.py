@@ -18,7 +18,7 @@ from dormouse.memory.engine import Message
 from dormouse.memory.records import Asked, Memory
 from dormouse.sleep import kinds
 from dormouse.sleep.buffer import Buffer, Row, offered
-from dormouse.sleep.neighbours import ask_about, nearest, neighbours
+from dormouse.sleep.neighbours import NEAREST, ask_about, nearest, neighbours
 from dormouse.sleep.packing import Example
 from dormouse.sleep.questions import asked_for, may_mean_the_same, plain_questions
 from dormouse.sleep.replay import (
@@ -326,6 +326,18 @@ def rows_for(memories: list[Memory], each: int = 4) -> list[Row]:
     few = [row for memory in memories for row in kept if row.memory == memory.id]
     declined = [row for row in kept if row.kind == "unknown"]
     return [replace(row, adapter="a", ids=(1,), top=(((1, -0.1),),)) for row in (*few, *declined)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_most_easily_taken_for_any_earlier_memory_is_declined(seed: int) -> None:
+    old = OLD[:8]
+    few = SMALL.model_copy(update={"neighbours_per_memory": 26, "old_negatives": NEAREST * len(old)})
+    taken = [(memory.subject, memory.attribute) for memory in (*TOLD, *old)]
+    made = a_set(old=old, seed=seed, replay=few)
+    declined = {(each.subject, each.attribute) for each in made.exchanges if each.kind == "unknown"}
+    for memory in old:
+        near = nearest(memory, taken)
+        assert not near or declined.intersection(near), memory.statement
 
 
 def test_an_empty_buffer_changes_nothing() -> None:
