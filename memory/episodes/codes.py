@@ -9,6 +9,7 @@ signs). Memory and time grow by 56 bytes and some 15 nanoseconds an episode, and
 from __future__ import annotations
 
 import os
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -80,8 +81,10 @@ class CodeIndex(VectorIndex):
             for word, column in zip(asked, self._codes, strict=True):
                 apart[part] += np.bitwise_count(column[part] ^ word)
         some = min(n, max(_WIDEST * k, 256))
-        # All that are no farther than the `some`th nearest: counting distances is faster than sorting them.
-        farthest = int(np.searchsorted(np.cumsum(np.bincount(apart)), some))
+        # All that are no farther than the `some`th nearest: counting is faster than sorting them.
+        farthest = bisect_left(
+            range(64 * self._width), some, key=lambda most: int(np.count_nonzero(apart <= most))
+        )
         rows = np.flatnonzero(apart <= farthest)[-2 * some :]  # of very many that are equally far, the newest
         found = self._whole([int(id) for id in dict.fromkeys(self._ids[rows].tolist())])
         ids = np.array(list(found), np.int64)

@@ -26,6 +26,7 @@ from .vectors import Floats
 VERSION = 2  # 2: the speakers have a table of their own
 _BUSY_S = 5.0
 _IN = 500  # ids named in one statement
+_CACHE_KIB = 16384  # pages of a file kept in memory, at most: SQLite keeps 2 MiB by itself
 _TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE speakers (name TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -80,6 +81,7 @@ class Shelf:
             db.execute("PRAGMA journal_mode = WAL").fetchone()
             db.execute("PRAGMA synchronous = NORMAL")
             db.execute("PRAGMA secure_delete = ON").fetchone()
+            db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             version = int(db.execute("PRAGMA user_version").fetchone()[0])
             if version > VERSION:
                 raise StoreTooNew(self.path, version, VERSION)

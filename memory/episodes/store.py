@@ -14,6 +14,7 @@ import shutil
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -104,8 +105,11 @@ class ScopedStore:
         speakers = {name for name in self._shelf.speakers() if _names(text, name)}
         without = {part for name in speakers for part in name.split()}
         query = self._query(telling(text, without))
-        words = self._shelf.match(query, _BY_WORDS)
-        ids, cosines = self._meaning.nearest(self._vector(text), _BY_MEANING)
+        with ThreadPoolExecutor(1) as beside:  # SQLite and llama.cpp each let other threads go on
+            by_words = beside.submit(self._shelf.match, query, _BY_WORDS)
+            vector = self._vector(text)
+            words = by_words.result()
+        ids, cosines = self._meaning.nearest(vector, _BY_MEANING)
         meaning = {int(id): float(cosine) for id, cosine in zip(ids, cosines, strict=True)}
         scores = fused(
             words,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tiny_models import write_tiny_llama
 
+from dormouse.memory import llama_vocabulary
 from dormouse.memory.engine import Message
 from dormouse.memory.llama_engine import LlamaEngine
+from dormouse.memory.llama_vocabulary import _overlap
 
 TEXTS = [
     "hello",
@@ -72,13 +75,54 @@ def test_lone_surrogates_and_unknown_ids_do_no_harm(engine: LlamaEngine) -> None
     assert engine._vocabulary.text(-1) == engine._vocabulary.text(10**9) == ""
 
 
-def test_long_texts_are_split_alike_each_time_and_few_are_remembered(engine: LlamaEngine) -> None:
+def test_a_long_conversation_is_split_as_llama_cpp_splits_it_and_each_message_once(
+    engine: LlamaEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     vocabulary = engine._vocabulary
-    texts = [f"{number} " + "the ferry was late again " * 30 for number in range(12)]
-    first = [vocabulary.tokenize_start(text, False) for text in texts]
-    again = [vocabulary.tokenize_start(text, False) for text in texts]
-    assert first == again
-    assert len({tuple(ids) for ids in first}) == len(texts)
-    assert 0 < len(vocabulary._conversations) < len(texts)
-    again[-1].clear()  # what a caller does to its list is its own affair
-    assert vocabulary.tokenize_start(texts[-1], False) == first[-1]
+    said = [Message("user" if n % 2 else "assistant", f"{n}  the ferry, late \n" * 4) for n in range(30)]
+    conversations = [engine.render(said[:n], add_generation_prompt=odd) for n in (1, 9, 30) for odd in (0, 1)]
+    conversations += [f"{'<|im_end|>' * 60}", f"<|im_end|> x<|im_start|>{'hello ' * 90}<|im_end|>\n\n"]
+    for text in conversations:
+        assert vocabulary.tokenize_start(text, True) == vocabulary._split(text, True)
+    if vocabulary._glued:
+        assert not vocabulary._end, "SentencePiece puts a space before what follows"
+    else:
+        split: list[str] = []
+        monkeypatch.setattr(vocabulary, "_split", lambda text, special: split.append(text) or [])
+        vocabulary.tokenize_start(conversations[4] + "more", True)
+        assert split == ["\nmore"], "what was known is not split again"
+
+
+@pytest.mark.parametrize(
+    ("end", "mark", "shared"),
+    [
+        ("<|im_end|>", "<|im_start|>", False),
+        ("<end>", "<end>>", True),
+        ("<end>", "x<end>x", True),
+        ("<end>", "end", True),
+        ("<end>", "> <", True),
+        ("<end>", "x<", True),
+        ("<end>", "nd", True),
+    ],
+)
+def test_marks_that_can_share_characters_are_known(end: str, mark: str, shared: bool) -> None:
+    assert _overlap(end, mark) is shared
+
+
+def test_few_messages_are_remembered(engine: LlamaEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(llama_vocabulary, "_REMEMBERED", 5)
+    vocabulary = engine._vocabulary
+    vocabulary._parts.clear()
+    text = "".join(f"{number} the ferry was late again<|im_end|>" for number in range(40))
+    assert vocabulary.tokenize_start(text, True) == vocabulary._split(text, True)
+    assert len(vocabulary._parts) == (5 if vocabulary._end else 0)
+
+
+@pytest.mark.slow
+def test_the_embedded_base_splits_messages_one_by_one_as_all_together(embedded: LlamaEngine) -> None:
+    vocabulary, rng = embedded._vocabulary, random.Random(0)
+    bits = ["the ferry ", "  was\n\n", "<|im_end|>", "東京 🐭 ", "<|im_start|>", " x\t", "\r\n", "12345 ", "..."]
+    assert vocabulary._end == "<|im_end|>"
+    for _ in range(100):
+        text = "".join(rng.choice(bits) for _ in range(200))
+        assert vocabulary.tokenize_start(text, True) == vocabulary._split(text, True)
