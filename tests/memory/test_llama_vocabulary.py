@@ -10,7 +10,9 @@ import pytest
 from tiny_models import write_tiny_llama
 
 from dormouse.memory import llama_vocabulary
+from dormouse.memory.base_weights import resolve, served_gguf
 from dormouse.memory.engine import Message
+from dormouse.memory.home import cache_path
 from dormouse.memory.llama_engine import LlamaEngine
 from dormouse.memory.llama_vocabulary import _overlap
 
@@ -119,10 +121,13 @@ def test_few_messages_are_remembered(engine: LlamaEngine, monkeypatch: pytest.Mo
 
 
 @pytest.mark.slow
-def test_the_embedded_base_splits_messages_one_by_one_as_all_together(embedded: LlamaEngine) -> None:
-    vocabulary, rng = embedded._vocabulary, random.Random(0)
-    bits = ["the ferry ", "  was\n\n", "<|im_end|>", "東京 🐭 ", "<|im_start|>", " x\t", "\r\n", "12345 ", "..."]
-    assert vocabulary._end == "<|im_end|>"
-    for _ in range(100):
-        text = "".join(rng.choice(bits) for _ in range(200))
-        assert vocabulary.tokenize_start(text, True) == vocabulary._split(text, True)
+def test_the_embedded_base_splits_messages_one_by_one_as_all_together() -> None:
+    gguf = served_gguf(resolve("embedded", cache_path()), cache_path(), "auto")
+    bits = ["the ferry ", "  was\n\n", "<|im_end|>", "東京 🐭 ", "<|im_start|>", " x\t", "\r\n", "12345 "]
+    rng = random.Random(0)
+    with LlamaEngine(gguf, context_tokens=512, threads=1) as embedded:
+        vocabulary = embedded._vocabulary
+        assert vocabulary._end == "<|im_end|>"
+        for _ in range(100):
+            text = "".join(rng.choice(bits) for _ in range(200))
+            assert vocabulary.tokenize_start(text, True) == vocabulary._split(text, True)
