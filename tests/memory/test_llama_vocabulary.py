@@ -82,7 +82,7 @@ def test_a_long_conversation_is_split_as_llama_cpp_splits_it_and_each_message_on
 ) -> None:
     vocabulary = engine._vocabulary
     said = [Message("user" if n % 2 else "assistant", f"{n}  the ferry, late \n" * 4) for n in range(30)]
-    conversations = [engine.render(said[:n], add_generation_prompt=odd) for n in (1, 9, 30) for odd in (0, 1)]
+    conversations = [engine.render(said[:n], odd) for n in (1, 9, 30) for odd in (False, True)]
     conversations += [f"{'<|im_end|>' * 60}", f"<|im_end|> x<|im_start|>{'hello ' * 90}<|im_end|>\n\n"]
     for text in conversations:
         assert vocabulary.tokenize_start(text, True) == vocabulary._split(text, True)
@@ -90,7 +90,12 @@ def test_a_long_conversation_is_split_as_llama_cpp_splits_it_and_each_message_on
         assert not vocabulary._end, "SentencePiece puts a space before what follows"
     else:
         split: list[str] = []
-        monkeypatch.setattr(vocabulary, "_split", lambda text, special: split.append(text) or [])
+
+        def noted(text: str, special: bool) -> list[int]:
+            split.append(text)
+            return []
+
+        monkeypatch.setattr(vocabulary, "_split", noted)
         vocabulary.tokenize_start(conversations[4] + "more", True)
         assert split == ["\nmore"], "what was known is not split again"
 
