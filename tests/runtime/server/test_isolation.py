@@ -218,12 +218,15 @@ def test_how_much_of_a_prompt_was_cached_tells_nobody_what_another_was_told(
     def cached(user: User, words: str) -> int:
         return int(user.chat(words, store=False)["usage"]["prompt_tokens_details"]["cached_tokens"])
 
-    hers = f"My code word is {SECRETS[0]}, as ever."
+    hers, other = f"My code word is {SECRETS[0]}, as ever.", "The ferry was late again."
     cached(anna, hers)
     assert cached(anna, hers) > 40, "what is her own is reused for her"
-    guessed = cached(bert, hers)
+    cached(bert, other)
     cached(anna, hers)
-    assert guessed == cached(bert, "My code word is something else, as ever.") == 0
+    guessed = cached(bert, hers)
+    cached(bert, other)
+    cached(anna, "It rains.")
+    assert guessed == cached(bert, hers), "he sees what his own last prompt shared with it, whatever hers was"
 
 
 def test_a_token_that_was_revoked_opens_nothing(served: Served, users: tuple[User, User]) -> None:
