@@ -82,6 +82,7 @@ class ChromaIndex(VectorIndex):
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._client: Any = None
+        self._count: int | None = None  # counting takes a third as long as searching
         try:
             with _faults(folder), _opening:
                 self._collection = self._opened()
@@ -104,7 +105,7 @@ class ChromaIndex(VectorIndex):
 
     def add(self, ids: Sequence[int], vectors: Floats) -> None:
         for start in range(0, len(ids), _ADD_ROWS):
-            part = slice(start, start + _ADD_ROWS)
+            part, self._count = slice(start, start + _ADD_ROWS), None
             with _faults(self._folder), _memory_filled():
                 self._collection.upsert(ids=[str(id) for id in ids[part]], embeddings=vectors[part])
 
@@ -118,8 +119,10 @@ class ChromaIndex(VectorIndex):
             return ids, 1 - np.array(found["distances"][0], np.float32)
 
     def __len__(self) -> int:
-        with _faults(self._folder):
-            return int(self._collection.count())
+        if self._count is None:
+            with _faults(self._folder):
+                self._count = int(self._collection.count())
+        return self._count
 
     def close(self) -> None:
         with _opening, _memory_filled():
