@@ -72,7 +72,11 @@ def bench_tools(spec: Spec, plan: ToolsPlan, say: Say) -> BenchReport:
     settings = spec.model
     with LlamaEngine(gguf, context_tokens=settings.context_tokens, threads=settings.threads) as engine:
         sampled = list(_sampled(engine, schemas, plan, say))
-        known = {name: list(_known(engine, group, spec, say)) for name, group in cases.items()}
+        known = {}
+        for name, group in cases.items():
+            rows = known[name] = list(_known(engine, group, spec, say))
+            held, free = (sum(row[how] for row in rows) for how in ("constrained", "without"))
+            say(f"{name}: {held} of {len(rows)} right, {free} without constraint")
     measured: dict[str, list[float | None]] = {
         "calls_valid": [float(row["valid"]) for row in sampled],
         "calls_said_to_their_end": [float(row["how"] == "said") for row in sampled],

@@ -104,7 +104,17 @@ def sampled(engine: LlamaEngine, schemas: list[Any], plan: ToolsPlan) -> Any:
 def test_the_benches_run(tmp_path: Path) -> None:
     path = tmp_path / "s.json"
     path.write_text(json.dumps([{"type": "integer", "minimum": 3}, False]))
-    report = bench_tools(Spec(), ToolsPlan(samples=2, schema_file=path), lambda said: None)
+    asked = {
+        "id": "irrelevance_0",
+        "question": [[{"role": "user", "content": "Why is the sky blue?"}]],
+        "function": [AREA],
+    }
+    known = tmp_path / "BFCL_v4_irrelevance.json"
+    known.write_text(json.dumps(asked))
+    told: list[str] = []
+    report = bench_tools(Spec(), ToolsPlan(samples=2, schema_file=path, known=(known,)), told.append)
     assert report.figures["calls_valid"].mean == pytest.approx(2 / 3) and not report.passed
+    right, free = (report.figures[f"{known.stem}_{how}"].mean for how in ("constrained", "without"))
+    assert told[-1] == f"{known.stem}: {right:.0f} of 1 right, {free:.0f} without constraint"
     traces = bench_traces(Spec(), 1, lambda said: None)
     assert traces.figures["bytes_per_token"].mean > 30 and 0.5 < traces.figures["median_ratio"].mean < 2
