@@ -77,6 +77,7 @@ def test_fewer_than_asked_for_is_all_of_them(build: Callable[[Kept], VectorIndex
     kept = Kept()
     index = build(kept)
     filled(index, kept, [7, 3], directions(2))
+    assert len(index.nearest(directions(1)[0], 50)[0]) == 2
     filled(index, kept, [5], directions(1, seed=4))
     ids, _ = index.nearest(directions(1)[0], 50)
     assert sorted(ids) == [3, 5, 7] and len(index) == 3
