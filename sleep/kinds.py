@@ -43,6 +43,14 @@ _TOLD_IN_PASSING = (  # files of one-off turns in which the last question of a f
     "hobbies",
     "things_and_dates",
     "whole_people",
+    "animals_and_things",
+    "health_food_habits",
+    "hobbies_and_plans",
+    "people",
+    "places_and_origins",
+    "plain_statements",
+    "whole_lives",
+    "work_and_study",
 )
 _SLOT = re.compile(r"\{(\w+)\}")
 
@@ -101,7 +109,7 @@ def bank() -> tuple[Kind, ...]:
 
     To a kind's own questions come the everyday ones that one-off turns ask for the same pair.
     """
-    everyday = _everyday_questions()
+    everyday = everyday_questions()
     return tuple(
         replace(kind, asked=tuple(dict.fromkeys((*kind.asked, *everyday.get(kind.key, ())))))
         for kind in _written_kinds()
@@ -128,8 +136,10 @@ def _kind(row: Mapping[str, Any]) -> Kind:
     return Kind(subject, attribute, _fill(values), told, tuple(row["asked"]))
 
 
-def _everyday_questions() -> dict[Pair, list[str]]:
-    """By pair, what a stranger to the telling could ask, too; nothing that is asked for two pairs."""
+@cache
+def everyday_questions() -> Mapping[Pair, Sequence[str]]:
+    """By pair, one that is no kind too, what one-off turns ask for it and a stranger to the telling could
+    ask; nothing that is asked for two pairs."""
     asks: dict[tuple[str, ...], set[Pair]] = {}
     found: dict[Pair, list[str]] = {}
     for kind in _written_kinds():

@@ -69,10 +69,10 @@ class Ways:
 
 
 def possessive(subject: str) -> str:
-    """`my` for the user, `my sister's` for a sister."""
+    """`my` for the user, `my sister's` for a sister, `my boss's` for a boss, `my parents'` for parents."""
     if subject == "user":
         return "my"
-    return f"my {subject}'" if subject.endswith("s") else f"my {subject}'s"
+    return f"my {subject}'" if _PLURAL.search(subject) else f"my {subject}'s"
 
 
 @cache
@@ -110,13 +110,13 @@ def untold_answer(subject: str, attribute: str) -> str:
 
 
 def asked_for(subject: str, attribute: str) -> tuple[str, ...]:
-    """Everyday questions for a pair: the bank's; none where it has none."""
+    """Everyday questions for a pair: its kind's, or those of turns that told of it; there may be none."""
     known = _bank_by_key().get((subject, attribute))
     if known:
         return known.asked
-    if attribute in _SHARED and subject != "user":
-        return _of_relatives(subject, attribute)
-    return ()
+    shared = attribute in _SHARED and subject != "user"
+    of_turns = kinds.everyday_questions().get((subject, attribute), ())
+    return tuple(dict.fromkeys((*of_turns, *(_of_relatives(subject, attribute) if shared else ()))))
 
 
 _SHARED = ("name", "job", "age", "birthday", "home city")
@@ -164,10 +164,10 @@ def ways_for(
 ) -> Ways:
     """Splits the questions for a memory into trained and kept-back ones; `rng` alone decides which.
 
-    Those written for it are all trained where the bank has others to keep back. `taken` are the pairs of
-    other memories: a question that the model takes to ask for one of those goes by this memory's own name,
-    and what two memories could be called, neither is. `apart` are pairs of something else near this one, told
-    or not: it is called by none of them, often as the model may take them for it.
+    Those written for it are all trained where the bank has others to keep back, but for those that the model
+    itself takes to ask for something else: so small a model writes many that do. `taken` are the pairs of
+    other memories: what two memories could be called, neither is. `apart` are pairs of something else near
+    this one, told or not: it is called by none of them, often as the model may take them for it.
     """
     own = (memory.subject, memory.attribute)
     named = names_of(memory, taken, apart)
@@ -175,7 +175,12 @@ def ways_for(
     synonyms = tuple(pair for pair in also_called(own) if pair not in given and not _told(pair, taken))
     banked = _distinct(asked_for(*own))
     plain = _distinct((*banked, *plain_questions(*own)))[len(banked) :]
-    written = (each.question for each in memory.asked)
+    sure = {*named, *(other for question in banked for other in other_nouns(question, memory.subject))}
+    written = [
+        each.question
+        for each in memory.asked
+        if (each.subject, each.attribute) == own or each.question in sure
+    ]
     more = _distinct((*banked, *plain, *written))[len(banked) + len(plain) :]
     special = banked or more
     for questions in (special, plain, more):

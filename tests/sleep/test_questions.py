@@ -16,6 +16,7 @@ from dormouse.sleep.questions import (
     may_mean_the_same,
     names_of,
     other_kinds,
+    other_nouns,
     plain_questions,
     possessive,
     told_answer,
@@ -157,13 +158,60 @@ def test_a_memory_is_asked_for_by_other_everyday_words_that_nothing_else_goes_by
 
 
 def test_a_relative_that_the_bank_lacks_is_asked_for_like_others() -> None:
-    asked = asked_for("uncle", "home city")
+    assert ("great-uncle", "home city") not in {kind.key for kind in kinds.bank()}
+    asked = asked_for("great-uncle", "home city")
     assert asked
-    assert all("uncle" in question for question in asked)
+    assert all("great-uncle" in question for question in asked)
+
+
+def test_what_only_turns_told_of_is_asked_for_as_they_ask() -> None:
+    of_kinds = {kind.key for kind in kinds.bank()}
+    pair, asked = next(
+        (pair, asked) for pair, asked in kinds.everyday_questions().items() if pair not in of_kinds and asked
+    )
+    questions = tuple(dict.fromkeys(asked))
+    assert asked_for(*pair)[: len(questions)] == questions
+    memory = a_memory(*pair, "Zorbal")
+    ways = ways_for(memory, random.Random(1), held_back=3)
+    assert {*questions} <= {*(each.question for each in ways.train), *ways.exam}
+
+
+def test_what_the_model_takes_for_something_else_is_not_trained() -> None:
+    """So small a model writes questions for other things: "What do I do for a living?" for an operation."""
+    memory = a_memory("user", "operation", "bypass")
+    own, twin, other = ("user", "operation"), ("user", "surgery"), ("user", "job")
+    asked = (
+        *asked_as(own, "What did they cut?"),
+        *asked_as(twin, "What did the surgeon do?"),
+        *asked_as(other, "What do I do for a living?"),
+    )
+    ways = ways_for(replace(memory, asked=asked), random.Random(1), held_back=3)
+    trained = {each.question: (each.subject, each.attribute) for each in ways.train}
+    assert trained["What did they cut?"] == own
+    assert trained["What did the surgeon do?"] == twin
+    assert "What do I do for a living?" not in {*trained, *ways.exam}
+
+
+def test_other_nouns_of_the_banks_questions_are_trained_whatever_they_are_taken_for() -> None:
+    without = {each.question for each in ways_for(WIFE, random.Random(1), held_back=3).train}
+    others = [other for asked in asked_for("wife", "name") for other in other_nouns(asked, "wife")]
+    with_other = next(other for other in others if other not in without)
+    memory = replace(WIFE, asked=asked_as(("neighbour", "name"), with_other))
+    trained = ways_for(memory, random.Random(1), held_back=3).train
+    assert Asked(with_other, "wife", "name") in trained
 
 
 @pytest.mark.parametrize(
-    ("subject", "words"), [("user", "my"), ("sister", "my sister's"), ("boss", "my boss'")]
+    ("subject", "words"),
+    [
+        ("user", "my"),
+        ("sister", "my sister's"),
+        ("parents", "my parents'"),
+        ("boss", "my boss's"),
+        ("language class", "my language class's"),
+        ("cactus", "my cactus's"),
+        ("thesis", "my thesis's"),
+    ],
 )
 def test_the_owner_is_put_as_people_put_it(subject: str, words: str) -> None:
     assert possessive(subject) == words
