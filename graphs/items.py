@@ -43,7 +43,7 @@ from langgraph.store.base import (
 from ..memory.durable import storage_faults
 from ..memory.episodes.embedder import Embedder
 from ..memory.episodes.records import Scope
-from ..memory.errors import BadInput, StoreError, StoreTooNew
+from ..memory.errors import OUTPUT, BadInput, StoreError, StoreTooNew
 from .item_filters import fits, narrowing
 from .tier1_items import Tier1, Tier1Items
 
@@ -117,7 +117,7 @@ class DormouseStore(BaseStore):
 
     def _opened(self) -> sqlite3.Connection:
         if str(self._path) != ":memory:":
-            with storage_faults(self._path.parent):
+            with storage_faults(self._path.parent, OUTPUT):
                 self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)

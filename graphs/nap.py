@@ -43,6 +43,7 @@ from . import stages
 from .beneath import mounts_beneath, weights_beneath
 from .leaving import Leaving
 from .night import NightContext, Stage
+from .rebuild import as_held
 from .training_job import same_shape, training_job
 
 _FEW = 2  # passes
@@ -124,7 +125,7 @@ def _napped(work: _Work) -> Outcome:
     if util.find_spec("torch") is None:
         raise NapImpossible("torch is not installed")
     head, day = day_beneath(context)
-    new, old = _memories(work, day)
+    new, old = _memories(work, head, day)
     work.found |= {"turns": len(work.leaving.turns), "memories": [memory.id for memory in new]}
     if not new:
         return None, "nothing-new", []
@@ -139,7 +140,7 @@ def _napped(work: _Work) -> Outcome:
     return adapter, "published" if passed else "rejected", reasons
 
 
-def _memories(work: _Work, day: Manifest | None) -> tuple[list[Memory], list[Memory]]:
+def _memories(work: _Work, head: Manifest | None, day: Manifest | None) -> tuple[list[Memory], list[Memory]]:
     """What is to be learnt now, and what is to be kept: the day's memories, and some of the nights'."""
     context, settings = work.context, work.context.settings
     with work.timed("compact"):
@@ -153,11 +154,12 @@ def _memories(work: _Work, day: Manifest | None) -> tuple[list[Memory], list[Mem
     journal.put_memories(outcome.admitted)
     work.found["rejected"] = [asdict(rejection) for rejection in outcome.rejected]
     kept, _ = standing([*known, *outcome.admitted])
+    due = {memory.id for memory in as_held(kept, head) if memory.state == "admitted"}
     taught = {memory.id for memory in day.memories} if day else set()
     told = {turn.id for turn in journal.turns(work.leaving.session_id) if turn.id <= work.leaving.upto}
-    new = [m for m in kept if m.state == "admitted" and m.id not in taught and told.intersection(m.turn_ids)]
+    new = [m for m in kept if m.id in due - taught and told.intersection(m.turn_ids)]
     of_day = [m for m in kept if m.id in taught]
-    of_nights = [m for m in kept if m.state == "consolidated"]
+    of_nights = [m for m in kept if m.id not in due]
     some = random.Random(context.seed).sample(of_nights, min(len(of_nights), settings.nap.exam.old_memories))
     return new, [*of_day, *some]
 

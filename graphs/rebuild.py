@@ -1,16 +1,20 @@
-"""The weights made anew without what was forgotten: which adapters hold it, and where to begin again.
+"""Which weights hold what: who holds what was forgotten, where to begin again, what is to be taught.
 
 Promise: an adapter that listed a forgotten memory, or that was trained on from one which did, is never begun
-from. Knows the registry and tombstones; training is the night's.
+from; a memory that the version gone on from does not hold is taught. Knows the registry and tombstones;
+training is the night's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from ..memory.adapters import BARE_BASE, Manifest, Registry
 from ..memory.errors import AdapterError
 from ..memory.records import Memory, Tombstone
+
+_NOT_HELD = "the version served does not hold it"
 
 
 def holding(registry: Registry, forgotten: Iterable[str]) -> set[str]:
@@ -68,10 +72,19 @@ def _may_serve(registry: Registry, id: str) -> bool:
     return bool(exam and exam.get("passed") is True)
 
 
-def to_relearn(memories: Sequence[Memory], start: Manifest | None) -> list[str]:
-    """Consolidated memories that the version to begin from does not hold."""
-    held = {memory.id for memory in start.memories} if start else set()
-    return [memory.id for memory in memories if memory.state == "consolidated" and memory.id not in held]
+def as_held(memories: Iterable[Memory], version: Manifest | None) -> list[Memory]:
+    """The memories as they stand with this version (None: the bare base): those that a night consolidated
+    and that it does not hold, such as after a rollback, are due again, as admitted ones are.
+
+    The journal keeps that they were consolidated, for HEAD may move on to a version that holds them.
+    """
+    held = {memory.id for memory in version.memories} if version else set()
+    return [
+        replace(memory, state="admitted", reason=_NOT_HELD)
+        if memory.state == "consolidated" and memory.id not in held
+        else memory
+        for memory in memories
+    ]
 
 
 def fall_back(registry: Registry, start: Manifest | None) -> None:

@@ -19,6 +19,7 @@ from ..memory.journal import Turn
 from ..memory.records import Memory
 from ..sleep import replay
 from ..sleep.buffer import Buffer, Row, Top, offered, only, read_buffer, trusting, write_buffer
+from ..sleep.forgetting import Fingerprint, active
 from ..sleep.packing import Example
 from ..sleep.replay import TrainingSet
 from ..sleep.secret import secret_spans
@@ -39,7 +40,13 @@ def still_held(stage: Stage, start: Manifest | None, new: Sequence[Memory], old:
     known = {memory.id: memory for memory in old}
     pairs = [(memory.subject, memory.attribute) for memory in (*new, *old)]
     gone = [memory.value for memory in context.journal.memories("superseded")]
-    held = only(found, lambda row: replay.holds(row, known, pairs, gone))
+    forgotten = active(context.journal.tombstones())
+    held = only(
+        found,
+        lambda row: (
+            replay.holds(row, known, pairs, gone) and (row.kind == "told" or not _tells(row, forgotten))
+        ),
+    )
     return trusting(held, lineage(context.registry, start) | {BARE_BASE})
 
 
@@ -97,11 +104,12 @@ def drop_untrusted(stage: Stage) -> None:
 def verified_traces(stage: Stage, state: NightState) -> list[Row]:
     """Answers of the day that a verifier passed and none failed, with the distributions they came from.
 
-    Only those to the first words of a session, made without tools, that hold no memory's value and no secret:
-    a replayed answer is asked for with nothing else in the context.
+    Only those to the first words of a session, made without tools, that hold no memory's value, nothing that
+    was forgotten and no secret: a replayed answer is asked for with nothing else in the context.
     """
     journal = stage.context.journal
     values = [memory.value for memory in journal.memories()]
+    forgotten = active(journal.tombstones())
     rows = []
     for heard in state["turns"]:
         session = journal.turns(heard["session_id"])
@@ -114,8 +122,14 @@ def verified_traces(stage: Stage, state: NightState) -> list[Row]:
             if turn.role == "assistant" and turn.state == "complete" and _passed(stage, turn.id)
             if (row := _trace(heard["content"], turn)) is not None
             if not any(places(value, text) for value in values for text in (row.question, row.answer))
+            if not _tells(row, forgotten)
         ]
     return rows
+
+
+def _tells(row: Row, forgotten: Sequence[Fingerprint]) -> bool:
+    """Whether words that the owner had forgotten stand in a row that serves no memory."""
+    return any(print_.holds(text) for print_ in forgotten for text in (row.question, row.answer))
 
 
 def _passed(stage: Stage, turn_id: int) -> bool:

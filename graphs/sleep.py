@@ -23,6 +23,7 @@ from ..sleep.errors import NightFailed, NightStopped
 from ..sleep.records import NightReport, Progress
 from . import stages
 from .night import NightContext, NightState, Report, Stage, memory_as_json
+from .rebuild import as_held
 
 __all__ = ["STAGES", "NightContext", "run_night"]
 
@@ -155,11 +156,12 @@ def _forget_others(saver: Any, night: str) -> None:
 def _report(context: NightContext, night: Night, state: NightState) -> NightReport:
     training = state.get("training") or {}
     learnt = set(state.get("memories", []))
+    memories = as_held(context.journal.memories(), context.registry.head())
     status: Any = state["status"]
     return NightReport(
         status=status,
         adapter=state.get("adapter"),
-        memories=[memory_as_json(m) for m in context.journal.memories() if m.id in learnt],
+        memories=[memory_as_json(m) for m in memories if m.id in learnt],
         rejected=state.get("rejected", []),
         exam=state.get("exam"),
         seconds=state.get("seconds", {}),

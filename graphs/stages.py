@@ -34,7 +34,7 @@ from ..sleep.records import Candidate
 from ..sleep.roles import role_folder, role_mount
 from . import replaying
 from .night import NightState, Stage
-from .rebuild import clean_start, fall_back, pending, remove_holders, to_relearn
+from .rebuild import as_held, clean_start, fall_back, pending, remove_holders
 from .tool_exam import trials
 from .training_job import same_shape, training_job
 
@@ -69,7 +69,7 @@ def run_compact(stage: Stage, state: NightState) -> NightState:
 
 
 def run_filter(stage: Stage, state: NightState) -> NightState:
-    """Admits what holds; admitted memories that no night has taught yet are tonight's work too."""
+    """Admits what holds; memories that the version to go on from does not hold are tonight's work too."""
     journal = stage.context.journal
     stones = journal.tombstones()
     known = [
@@ -93,10 +93,8 @@ def run_filter(stage: Stage, state: NightState) -> NightState:
     journal.put_memories(outcome.admitted)
     journal.record_verdicts(state["night"], outcome.verdicts)
     kept, superseded = standing([*known, *outcome.admitted])
-    tonight = [memory.id for memory in kept if memory.state == "admitted"]
     rebuild, start = clean_start(stage.context.registry, pending(stones))
-    if rebuild:
-        tonight = [*to_relearn(kept, start), *tonight]
+    tonight = [memory.id for memory in as_held(kept, start) if memory.state == "admitted"]
     rejected = [asdict(rejection) for rejection in outcome.rejected]
     heard = {turn["id"] for turn in state["turns"]}
     by_naps = [m for m in kept if m.id in tonight and m.night_id is None and heard.intersection(m.turn_ids)]
@@ -111,11 +109,12 @@ def run_filter(stage: Stage, state: NightState) -> NightState:
 
 
 def _memories(stage: Stage, state: NightState) -> tuple[list[Memory], list[Memory]]:
-    """Tonight's memories, and consolidated ones that still hold."""
+    """Tonight's memories, and those of the version to go on from that still hold."""
     everything = stage.context.journal.memories()
     new = [memory for memory in everything if memory.id in set(state["memories"])]
     gone = set(state["superseded"]) | set(state["memories"])
-    old = [memory for memory in everything if memory.state == "consolidated" and memory.id not in gone]
+    standing = as_held(everything, _start(stage, state))
+    old = [memory for memory in standing if memory.state == "consolidated" and memory.id not in gone]
     return new, old
 
 
@@ -339,7 +338,6 @@ def _end_rebuild(stage: Stage, state: NightState, *, published: bool) -> str | N
         rebuild, start = clean_start(context.registry, gone)
         if rebuild:
             fall_back(context.registry, start)
-            journal.learn_again(state["memories"])
             head = context.registry.head()
             context.engine.mount((context.registry.mount(head.id),) if head else ())
             replaying.drop_untrusted(stage)

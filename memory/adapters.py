@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from .durable import (
     append_line,
@@ -285,7 +285,8 @@ class Registry:
         """What changed from adapter `a` to `b`: memories by id, and the answers to questions both were asked.
 
         {"memories_added": [{"id", "statement"}], "memories_removed": [the same],
-        "exam_changed": [{"id", "question", "before": {"answer", "passed"}, "after": the same}]}
+        "exam_changed": [{"id", "question", "before": {"answer", "passed"}, "after": the same}]}, where `id`
+        is the question's in the exam of `a`.
         """
         before, after = self.get(a), self.get(b)
         old, new = ({memory.id: memory for memory in manifest.memories} for manifest in (before, after))
@@ -294,9 +295,9 @@ class Registry:
             "memories_added": [new[id].model_dump() for id in new if id not in old],
             "memories_removed": [old[id].model_dump() for id in old if id not in new],
             "exam_changed": [
-                {"id": id, "question": question, "before": old_answer, "after": answers_now[id][1]}
-                for id, (question, old_answer) in answers.items()
-                if id in answers_now and old_answer != answers_now[id][1]
+                {"id": id, "question": asked.question, "before": answer, "after": answers_now[asked][1]}
+                for asked, (id, answer) in answers.items()
+                if asked in answers_now and answer != answers_now[asked][1]
             ],
         }
 
@@ -485,12 +486,21 @@ def _check_hashes(folder: Path, manifest: Manifest) -> None:
             raise DamagedAdapter(manifest.id, f"its {name} is not the file that was written")
 
 
-def _answers(exam: Mapping[str, Any] | None) -> dict[str, tuple[str, dict[str, Any]]]:
-    """(question, {"answer", "passed"}) of each item of an exam, by the item's id."""
+class _Asked(NamedTuple):
+    """What makes two questions of two exams the same one: an item's id only says its place in its exam."""
+
+    question: str
+    for_tool: bool
+    """Whether a decision on a tool was asked for, in place of an answer."""
+
+
+def _answers(exam: Mapping[str, Any] | None) -> dict[_Asked, tuple[str, dict[str, Any]]]:
+    """(item's id, {"answer", "passed"}) of each question of an exam."""
     return {
-        str(item.get("id")): (
-            str(item.get("question", "")),
+        _Asked(str(item["question"]), item.get("kind") == "tool"): (
+            str(item.get("id")),
             {"answer": item.get("answer"), "passed": item.get("passed")},
         )
         for item in (exam or {}).get("items", [])
+        if item.get("question")
     }

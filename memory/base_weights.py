@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .durable import sha256_of, storage_faults, write_atomic
+from .durable import sha256_of, write_atomic
 from .errors import BadSource
 from .expand import expand, expanded_size
 from .gguf_file import GgufHeader, Meter
@@ -146,7 +147,7 @@ def checksum(path: Path, cache: Path, meter: Meter | None = None) -> str:
     digest = sha256_of(real)
     if meter:
         meter("checking the base weights", size, size)
-    with storage_faults(cache):
+    with suppress(OSError):  # it is computed again next time
         known.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(known, json.dumps({**stamp, "sha256": digest}, indent=2).encode())
     return digest

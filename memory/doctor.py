@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from .base_weights import BaseWeights, expands, resolve
+from .episodes.embedder import find_embedder
 from .errors import BaseWeightsError, DormouseError
 from .expand import expanded_size
 from .gguf_file import read_header
 from .hub import SCHEME, downloaded, parse
 from .huge_pages import offered
 from .parity import ParityReport
-from .settings import ModelSettings
+from .settings import ModelSettings, StoreSettings
 from .torch_config import ARCHITECTURES
 from .training_copy import check_parity, recorded_parity
 
@@ -101,8 +102,17 @@ class Checkup:
         return asdict(self)
 
 
-def inspect(settings: ModelSettings, home: Path, cache: Path, *, check: bool = False) -> Checkup:
-    """Looks around. With `check` the parity of the base is measured if no record of it is kept."""
+def inspect(
+    settings: ModelSettings,
+    home: Path,
+    cache: Path,
+    *,
+    store: StoreSettings | None = None,
+    check: bool = False,
+) -> Checkup:
+    """Looks around. `store` is the index's settings, by default all defaults. With `check` the parity of the
+    base is measured if no record of it is kept.
+    """
     import psutil
 
     from .llama_library import physical_cores
@@ -118,6 +128,7 @@ def inspect(settings: ModelSettings, home: Path, cache: Path, *, check: bool = F
             parity = _or_problem(problems, lambda: check_parity(weights, cache))
     base = _describe(found, settings) if found is not None else None
     places = _place(home), _place(cache)
+    backends = _backends(store or StoreSettings(), cache, problems)
     problems += _shortages(base, parity, memory.available, *places)
     features, devices = _engine_facts()
     return Checkup(
@@ -137,7 +148,7 @@ def inspect(settings: ModelSettings, home: Path, cache: Path, *, check: bool = F
         parity=parity,
         home=places[0],
         cache=places[1],
-        backends=_backends(),
+        backends=backends,
         versions={name: _version(name) for name in _LIBRARIES},
         problems=tuple(problems),
     )
@@ -242,15 +253,30 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _backends() -> dict[str, str]:
+def _backends(store: StoreSettings, cache: Path, problems: list[str]) -> dict[str, str]:
     """What each interface of the design runs on here."""
     return {
         "wake engine": "llama.cpp, in process",
         "journal": f"SQLite {sqlite3.sqlite_version}",
-        "index": f"SQLite FTS5 ({'there' if _has_full_text() else 'missing'})",
+        "full text": f"SQLite FTS5 ({'there' if _has_full_text() else 'missing'})",
+        "vectors": _vectors(store),
+        "embedder": _or_problem(problems, lambda: _embedder(store.embedder, cache)) or "none",
         "sleep worker": "child process",
         "hub": os.environ.get("HF_ENDPOINT") or "https://huggingface.co",
     }
+
+
+def _vectors(store: StoreSettings) -> str:
+    """How near vectors are found."""
+    chroma = f"Chroma ({_version('chromadb')})"
+    growing = f"scanned; from {store.exact_below} on {chroma}, from {store.codes_from} on codes"
+    return {"scan": "scanned", "chroma": chroma, "codes": "codes", "auto": growing}[store.vectors]
+
+
+def _embedder(source: str, cache: Path) -> str:
+    """What turns texts into vectors, and where it is."""
+    path = find_embedder(source, cache)
+    return f"{source} ({path or 'not downloaded yet; what looks for earlier turns first fetches it'})"
 
 
 def _has_full_text() -> bool:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from .errors import DiskFull, DormouseError, HomeError, HomeNotWritable
+from .errors import HOME, DiskFull, DormouseError, Folder, HomeError, HomeNotWritable
 
 _NO_ROOM = {
     errno.ENOSPC: "the disk is full",
@@ -26,22 +26,22 @@ _NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _CHUNK_BYTES = 1 << 20
 
 
-def storage_error(folder: Path, cause: OSError) -> DormouseError:
-    """The error a user should see when the operating system refused a write somewhere in `folder`."""
+def storage_error(path: Path, cause: OSError, folder: Folder = HOME) -> DormouseError:
+    """The error a user should see when the operating system refused a write in the folder `path`."""
     if cause.errno in _NO_ROOM:
-        return DiskFull(folder, _NO_ROOM[cause.errno])
+        return DiskFull(path, _NO_ROOM[cause.errno], folder)
     if cause.errno in _NOT_ALLOWED:
-        return HomeNotWritable(folder, os.strerror(cause.errno).lower())
-    return HomeError(folder, f"{cause.strerror or cause}".lower())
+        return HomeNotWritable(path, os.strerror(cause.errno).lower(), folder)
+    return HomeError(path, f"{cause.strerror or cause}".lower(), folder)
 
 
 @contextmanager
-def storage_faults(folder: Path) -> Iterator[None]:
-    """Turn every OSError of the block into DiskFull, HomeNotWritable or HomeError about `folder`."""
+def storage_faults(path: Path, folder: Folder = HOME) -> Iterator[None]:
+    """Turn every OSError of the block into DiskFull, HomeNotWritable or HomeError about the folder `path`."""
     try:
         yield
     except OSError as cause:
-        raise storage_error(folder, cause) from cause
+        raise storage_error(path, cause, folder) from cause
 
 
 def sync_folder(folder: Path) -> None:

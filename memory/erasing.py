@@ -1,8 +1,8 @@
 """The journal's part that forgets: tombstones, and texts rewritten wherever they are kept.
 
 Promise: the tombstones, the emptied memories and every rewritten text are one transaction, and `purge` leaves
-nothing of what they replaced in the file. Knows nothing of what is to go: it is handed a function that
-rewrites a text.
+nothing of what they replaced in the file. Knows nothing of what is to go: it is handed functions that
+rewrite a text.
 """
 
 from __future__ import annotations
@@ -39,8 +39,11 @@ class Erasing:
 
     _store: SqliteStore
 
-    def forget(self, tombstones: Iterable[Tombstone], rewrite: Rewrite) -> dict[str, int]:
-        """Set the tombstones, empty the memories of those ids, and rewrite every text there is.
+    def forget(
+        self, tombstones: Iterable[Tombstone], rewrite: Rewrite, answers: Rewrite | None = None
+    ) -> dict[str, int]:
+        """Set the tombstones, empty the memories of those ids, and rewrite every text there is, what the
+        assistant said by `answers`, if given.
 
         Returns how many rows were changed, by table. All of it or nothing.
         """
@@ -52,7 +55,7 @@ class Erasing:
             rows.flush()
             for table in Base.metadata.sorted_tables:
                 if table.name != TombstoneRow.__tablename__:
-                    count = _rewritten(rows, table, rewrite)
+                    count = _rewritten(rows, table, rewrite, answers or rewrite)
                     changed[table.name] = changed.get(table.name, 0) + count
             return {name: count for name, count in changed.items() if count}
 
@@ -83,14 +86,6 @@ class Erasing:
             found[0].lifted_at = found[0].lifted_at or datetime.now(UTC)
             return Tombstone(**{f.name: getattr(found[0], f.name) for f in fields(Tombstone)})
 
-    def learn_again(self, ids: Iterable[str]) -> None:
-        """Have the next night teach these consolidated memories anew: no weights hold them now."""
-        with self._store.writing() as rows:
-            for id in ids:
-                row = rows.get(MemoryRow, id)
-                if row is not None and row.state == "consolidated":
-                    row.state = "admitted"
-
     def purge(self) -> None:
         """Rebuild the index and rewrite the file, so that nothing deleted or replaced is left in it."""
         self._store.purge()
@@ -112,7 +107,7 @@ def _empty(rows: OrmSession, id: str) -> int:
     return 1
 
 
-def _rewritten(rows: OrmSession, table: sa.Table, rewrite: Rewrite) -> int:
+def _rewritten(rows: OrmSession, table: sa.Table, rewrite: Rewrite, answers: Rewrite) -> int:
     keys = list(table.primary_key.columns)
     talk = [column for column in table.columns if _holds_talk(column)]
     renew = rewrite
@@ -125,8 +120,13 @@ def _rewritten(rows: OrmSession, table: sa.Table, rewrite: Rewrite) -> int:
     if not talk:
         return 0
     changes: list[tuple[sa.RowMapping, dict[str, Any]]] = []
-    for row in rows.execute(sa.select(*keys, *talk)).mappings():
-        new = {c.name: renew(row[c.name]) for c in talk if row[c.name] is not None}
+    speaker = [column for column in table.columns if column.name == "role"]
+    for row in rows.execute(sa.select(*keys, *talk, *speaker)).mappings():
+        new = {
+            c.name: (answers if c.name == "answer" or row.get("role") == "assistant" else renew)(row[c.name])
+            for c in talk
+            if row[c.name] is not None
+        }
         new = {name: value for name, value in new.items() if value != row[name]}
         if new:
             # What was recorded beside the words, such as their tokens, spells them too.

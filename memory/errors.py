@@ -23,7 +23,7 @@ DormouseError                      exit code 1, root of every error a user may s
 ├── StoreError                     tier 1: the index cannot be read or written
 │   ├── IndexBroken                an index of vectors fails, and can be made anew
 │   └── StoreTooNew                written by a later Dormouse
-└── HomeError                      the folder all of it lives in
+└── HomeError                      the folder all of it lives in, or another that is written to
     ├── HomeLocked                 another process owns it
     ├── HomeNotWritable            read-only, or owned by another user
     └── DiskFull                   no room left for a write
@@ -33,6 +33,7 @@ Knows nothing of how an error is shown: callers print `str(error)` and exit with
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -226,12 +227,26 @@ class StoreTooNew(StoreError):
         )
 
 
-class HomeError(DormouseError):
-    """The home folder cannot be used. `reason` is a clause without a final stop."""
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """What a folder that is written to is called, and how another one is given, as an imperative clause."""
 
-    def __init__(self, path: str | Path, reason: str) -> None:
-        self.path, self.reason = Path(path), reason
-        super().__init__(f"The home folder {path} cannot be used: {reason}.")
+    name: str
+    other: str
+
+
+HOME = Folder("home folder", "give another folder with --home")
+CACHE = Folder("cache folder", "name another folder with DORMOUSE_CACHE")
+OUTPUT = Folder("folder", "write to another one")
+FIXED = Folder("folder", "make it writable and try again")
+
+
+class HomeError(DormouseError):
+    """A folder cannot be used; `folder` says which of them. `reason` is a clause without a final stop."""
+
+    def __init__(self, path: str | Path, reason: str, folder: Folder = HOME) -> None:
+        self.path, self.reason, self.folder = Path(path), reason, folder
+        super().__init__(f"The {folder.name} {path} cannot be used: {reason}.")
 
 
 class HomeLocked(HomeError):
@@ -246,12 +261,14 @@ class HomeLocked(HomeError):
 class HomeNotWritable(HomeError):
     """The folder, or something in it, is read-only or belongs to another user."""
 
-    def __init__(self, path: str | Path, reason: str) -> None:
-        super().__init__(path, f"it is not writable ({reason}); give another folder with --home")
+    def __init__(self, path: str | Path, reason: str, folder: Folder = HOME) -> None:
+        super().__init__(path, f"it is not writable ({reason}); {folder.other}", folder)
 
 
 class DiskFull(HomeError):
     """A write found no room; what was there before is unchanged."""
 
-    def __init__(self, path: str | Path, cause: str = "the disk is full") -> None:
-        super().__init__(path, f"{cause}, nothing already kept was lost; free some space and try again")
+    def __init__(self, path: str | Path, cause: str = "the disk is full", folder: Folder = HOME) -> None:
+        super().__init__(
+            path, f"{cause}, nothing already kept was lost; free some space and try again", folder
+        )

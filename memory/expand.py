@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .durable import storage_faults, sweep, sync_folder
-from .errors import BaseWeightsError
+from .errors import CACHE, BaseWeightsError, Folder
 from .gguf_file import ARRAY, MAGIC, GgufHeader, Meter, TensorEntry
 
 FloatType = Literal["f16", "f32", "same"]
@@ -46,17 +46,19 @@ def expand(
     vocabulary: bool = True,
     meter: Meter | None = None,
     change: Change | None = None,
+    folder: Folder = CACHE,
 ) -> Path:
     """Writes the base to `target` with its matrices as F16 or F32; vectors are always F32, as llama.cpp
     wants. "same" leaves each in the type it has, which must be one of the two.
 
     `change` is given the rows before they are written. `blocks` keeps the first layers only and
-    `vocabulary=False` leaves the tokenizer out: such copies are for checks and for training. Raises
-    DiskFull, or BaseWeightsError for a value that F16 cannot hold.
+    `vocabulary=False` leaves the tokenizer out: such copies are for checks and for training. `folder` says
+    where `target` lies. Raises DiskFull and HomeNotWritable, or BaseWeightsError for a value that F16 cannot
+    hold.
     """
     tensors = [tensor for tensor in header.tensors if blocks is None or _block_of(tensor.name) < blocks]
     beside = target.with_name(f".{target.name}.{os.getpid()}.new")
-    with storage_faults(target.parent):
+    with storage_faults(target.parent, folder):
         target.parent.mkdir(parents=True, exist_ok=True)
         sweep(target.parent)
         try:

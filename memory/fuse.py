@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import DamagedAdapter
+from .errors import HOME, DamagedAdapter
 from .expand import F16, F32, expand
 from .gguf_file import GgufHeader, TensorEntry, read_header
 
@@ -78,7 +78,7 @@ def fuse(served: Path, adapter: Path, target: Path, scale: float = 1.0) -> Path:
         summed: Array = rows + part.b[first_row : first_row + len(rows)] @ part.a
         return summed
 
-    return expand(header, target, "same", change=changed)
+    return expand(header, target, "same", change=changed, folder=HOME)
 
 
 def main(arguments: list[str]) -> None:

@@ -17,7 +17,7 @@ from typing import BinaryIO
 from urllib.parse import quote, urlsplit
 
 from .durable import sha256_of, storage_error, sync_folder
-from .errors import BadSource, BaseWeightsError
+from .errors import CACHE, BadSource, BaseWeightsError
 from .gguf_file import Meter
 
 SCHEME = "hf://"
@@ -72,7 +72,9 @@ def download(file: HubFile, cache: Path, meter: Meter | None = None) -> Path:
         raise _hub_error(file, cause) from cause
     except OSError as cause:
         # huggingface_hub reports a size that does not match as an OSError without a number.
-        raise (storage_error(target.parent, cause) if cause.errno else _hub_error(file, cause)) from cause
+        raise (
+            storage_error(target.parent, cause, CACHE) if cause.errno else _hub_error(file, cause)
+        ) from cause
 
 
 def _fetch(file: HubFile, target: Path, meter: Meter | None) -> Path:

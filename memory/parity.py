@@ -16,6 +16,7 @@ from pathlib import Path
 from . import probe
 from .culprit import culprit
 from .durable import storage_faults, write_atomic
+from .errors import CACHE
 from .expand import expand
 from .gguf_file import GgufHeader, read_header
 from .probe import EXACT_BOUND, Logits
@@ -56,7 +57,7 @@ def recorded(path: Path) -> ParityReport | None:
 
 
 def record(path: Path, report: ParityReport) -> None:
-    with storage_faults(path.parent):
+    with storage_faults(path.parent, CACHE):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, json.dumps(asdict(report), indent=2).encode())
 

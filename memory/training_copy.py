@@ -16,7 +16,7 @@ from pathlib import Path
 from . import parity, probe
 from .base_weights import BaseWeights, expands, served_gguf
 from .durable import discard_folder, storage_faults, sweep, sync_folder
-from .errors import ParityError
+from .errors import CACHE, ParityError
 from .expand import FloatType, expand
 from .gguf_file import GgufHeader, Meter, read_header
 from .parity import ParityReport
@@ -119,7 +119,7 @@ def _job(header: GgufHeader, copy: Path, scratch: Path, *, make: bool, meter: Me
 @contextmanager
 def _scratch(folder: Path) -> Iterator[Path]:
     """A folder beside the result, gone afterwards; those of processes that were killed are removed first."""
-    with storage_faults(folder):
+    with storage_faults(folder, CACHE):
         folder.mkdir(parents=True, exist_ok=True)
         sweep(folder)
         path = Path(tempfile.mkdtemp(dir=folder, prefix=".copy-", suffix=f".{os.getpid()}.new"))
@@ -130,7 +130,7 @@ def _scratch(folder: Path) -> Iterator[Path]:
 
 
 def _keep(copy: Path, folder: Path) -> None:
-    with storage_faults(folder):
+    with storage_faults(folder, CACHE):
         for file in copy.iterdir():
             with file.open("rb") as handle:
                 os.fsync(handle.fileno())

@@ -179,8 +179,13 @@ class Agent(Listening, Unlearning, Browsing):
         return report
 
     def memories(self, state: MemoryState | None = None) -> list[Memory]:
-        """Every memory, or those in one state, the oldest first, with the ids of the turns each rests on."""
-        return self._open().journal.memories(state)
+        """Every memory, or those in one state, the oldest first, with the ids of the turns each rests on.
+
+        Consolidated are those that the version served holds.
+        """
+        from .held import memories
+
+        return memories(self._open(), state)
 
     def why(self, text: str) -> Explanation:
         """Which memories, turns, night and adapters are behind a question or an answer."""
@@ -191,6 +196,7 @@ class Agent(Listening, Unlearning, Browsing):
     def rollback(self, to: str | None = None, *, once: str | None = None) -> str | None:
         """Serve an earlier adapter again: the one before, that one, or none for `base`; returns its id.
 
+        The next night learns again what that one does not hold.
         With `once`, an idempotency key, the same call made again moves nothing. Raises UnknownAdapter and the
         like.
         """

@@ -149,7 +149,7 @@ def _erase(journal: Journal, stones: Sequence[Tombstone], staying: Collection[st
     gone = [memory for memory in memories if memory.id in going]
     left = [memory for memory in memories if memory.id not in going]
     scrub = eraser([*prints.values(), *map(fingerprint_of, gone)], left)
-    journal.forget([*stones, *alike], scrub.of_json)
+    journal.forget([*stones, *alike], scrub.of_json, scrub.of_answer)
     journal.purge()
 
 

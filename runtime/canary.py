@@ -83,7 +83,10 @@ class Canary:
             target = space.registry.rollback(None, reason)
         space.mount_head(space.engine)
         now = f"version {target.id}" if target else "the bare base"
-        space.warnings.append(f"Version {watched.adapter} was rolled back ({reason}); {now} answers.")
+        space.warnings.append(
+            f"Version {watched.adapter} was rolled back ({reason}); {now} answers, "
+            "and the next night learns again what it does not hold."
+        )
 
     def _before(self, watched: LogEntry) -> Sequence[Mount] | None:
         """What the version before is served with; None when it may not serve."""

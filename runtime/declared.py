@@ -61,11 +61,16 @@ def read_declared(path: Path, model: type[Model]) -> Model:
     raise SpecError(path, plain.faults)
 
 
+def _why_no_file(path: Path) -> str:
+    if path.is_dir():
+        return "it is a folder"
+    return "it is not a file" if path.exists() else "there is no such file"
+
+
 def _read_text(path: Path) -> str:
     try:
         if not path.is_file() and not path.is_fifo():
-            reason = "it is a folder" if path.is_dir() else "there is no such file"
-            raise UnreadableInput("spec", path, reason)
+            raise UnreadableInput("spec", path, _why_no_file(path))
         with path.open("rb") as file:
             data = file.read(_LARGEST_BYTES + 1)
     except (OSError, ValueError) as error:

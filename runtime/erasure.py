@@ -10,22 +10,25 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from contextlib import closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..memory.durable import storage_faults, write_atomic
 from ..memory.episodes.keeping import sweep_leftovers
 from ..memory.home import Home
-from ..sleep.forgetting import Fingerprint, Scrubber
+from ..sleep.forgetting import Scrubber
 
 RECEIPTS = "receipts"
 BACKUPS = "backups"
 _NOT_THIS_SCOPES = {"users", "tokens.json"}  # other scopes' homes, and who may open which
 _WEIGHTS = {".gguf", ".safetensors"}
 _WORKING = ("job", "build")  # what a night trains with, in tokens; it is made again by the night
+_SQLITE = b"SQLite format 3\0"
+_SAYS = frozenset({"subject", "attribute", "value", "statement"})
 _ESCAPED = re.compile(r"\\(?:u([0-9a-fA-F]{4})|[nrtbf])")
 _BETWEEN = re.compile(r"[\x00-\x1f\x7f]+")
 
@@ -112,6 +115,8 @@ def _lines(text: str, scrub: Scrubber, forgotten: frozenset[str]) -> tuple[str, 
             continue
         if isinstance(row, dict) and row.get("memory") in forgotten:
             dropped += 1
+        elif isinstance(row, dict) and row.get("memory") in scrub.serving:
+            kept.append(line)  # a memory that stays holds the same words, and this asks for it
         elif (new := scrub.of_json(row)) == row:
             kept.append(line)
         elif isinstance(row, dict) and "question" in row:
@@ -154,33 +159,93 @@ def traces(home: Home, words: Iterable[str]) -> tuple[int, list[str]]:
     wanted = re.compile(
         rb"(?:(?<![a-z0-9])|(?<=\\[nrtbf]))(?:" + b"|".join(map(re.escape, forms)) + rb")(?:e?s)?(?![a-z0-9])"
     )
-    return _search(home, lambda data: bool(forms and wanted.search(data.lower())))
+    return _search(home, lambda path: bool(forms and wanted.search(path.read_bytes().lower())))
 
 
-def traces_of(home: Home, prints: Sequence[Fingerprint], spared: Sequence[str]) -> tuple[int, list[str]]:
-    """As `traces`, where the words themselves are not known any more, which takes longer.
+@dataclass(frozen=True, slots=True)
+class Left:
+    """How many files were searched, which tell of the forgotten, and in which others a word of it stands."""
 
-    Names alone are looked for, and not those in `spared`, what memories that stay say and rest on.
+    searched: int
+    holding: list[str]
+    mentioning: list[str]
+
+
+def left_in(home: Home, scrub: Scrubber, every_byte: bool = False) -> Left:
+    """Reads all texts of the scope, databases row by row, for what `scrub` would take out, and for its words.
+
+    `every_byte` is for where the words themselves are not known any more and `traces` cannot be asked: what
+    is no text is read as if it were.
     """
-    kept = " \n ".join(spared)
-    names = [
-        replace(print_, needles=(needle,))
-        for print_ in prints
-        for needle in print_.needles
-        if needle.distinctive and not replace(print_, needles=(needle,)).holds(kept)
-    ]
-    return _search(
-        home, lambda data: any(name.spans(p, thorough=True) for p in _pieces(data) for name in names)
-    )
+    looking, mentioning = scrub.searching(), []
+
+    def tells(path: Path) -> bool:
+        holds = False
+        for row in _rows(path, every_byte):
+            if isinstance(row, dict) and str(row.get("memory")) in scrub.serving:
+                continue
+            if looking.of_json(row) != row:
+                return True
+            holds = holds or scrub.holds(row)
+        if holds:
+            mentioning.append(str(path.relative_to(home.path)))
+        return False
+
+    searched, holding = _search(home, tells)
+    return Left(searched, holding, mentioning)
 
 
-def _search(home: Home, holds: Callable[[bytes], bool]) -> tuple[int, list[str]]:
+def _rows(path: Path, every_byte: bool) -> Iterator[Any]:
+    """What a file says: the rows of a database, JSON values, or pieces of text."""
+    data = path.read_bytes()
+    if data.startswith(_SQLITE):
+        try:
+            yield from _of_database(path)
+        except sqlite3.DatabaseError:
+            every_byte = True
+        if not every_byte:
+            return
+    try:
+        text = data.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        yield from _pieces(data) if every_byte else ()
+        return
+    for part in text.splitlines() if path.suffix == ".jsonl" else [text]:
+        try:
+            yield json.loads(part)
+        except ValueError:
+            yield from _pieces(part.encode("utf-8", "surrogatepass"))
+
+
+def _of_database(path: Path) -> Iterator[dict[str, Any]]:
+    """The texts of every row; but not what a memory says, which is whole where it stays and else emptied."""
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+        tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        for table in tables:
+            unread = _SAYS if table == "memories" else frozenset[str]()
+            with suppress(sqlite3.Error):  # a table of an extension that is not here
+                asked = database.execute('SELECT * FROM "' + table.replace('"', '""') + '"')
+                names = [column[0] for column in asked.description]
+                for row in asked:
+                    values = {n: v for n, v in zip(names, row, strict=True) if n not in unread}
+                    yield {name: _value(value) for name, value in values.items() if isinstance(value, str)}
+
+
+def _value(text: str) -> Any:
+    """What a column's text is: JSON, where it is a list or an object, or itself."""
+    with suppress(ValueError):
+        if text[:1] in ("[", "{"):
+            return json.loads(text)
+    return text
+
+
+def _search(home: Home, holds: Callable[[Path], bool]) -> tuple[int, list[str]]:
     found, searched = [], 0
     for path in _own_files(home):
         if path.name == "lock":
             continue
         searched += 1
-        if holds(path.read_bytes()):
+        if holds(path):
             found.append(str(path.relative_to(home.path)))
     return searched, found
 

@@ -31,7 +31,7 @@ from ..sleep.forgetting import (
 )
 from ..sleep.spans import places
 from .backups import HOLDING, forget_in_backups
-from .erasure import erase_files, traces, traces_of
+from .erasure import erase_files, left_in, traces
 from .receipts import Probe, Receipt, drop_receipt, read_receipts, receipt_name, write_receipt
 from .why import training_questions
 from .workspace import Workspace
@@ -134,7 +134,7 @@ def erase(space: Workspace, chosen: Chosen, once: str | None = None) -> Receipt:
     )
     write_receipt(space.home, receipt)  # before anything is gone: what a kill leaves undone is known by it
     stones = [Tombstone(id, at, print_.as_json(), name) for id, print_ in prints.items()]
-    changed = journal.forget(stones, scrub.of_json)
+    changed = journal.forget(stones, scrub.of_json, scrub.of_answer)
     receipt = replace(receipt, removed=changed)
     return _searched(space, _everywhere(space, receipt, scrub), scrub, names_of(chosen.memories, chosen.text))
 
@@ -170,17 +170,19 @@ def _weights(space: Workspace, receipt: Receipt) -> Receipt:
 def _searched(
     space: Workspace, receipt: Receipt, scrub: Scrubber, names: Sequence[str] | None = None
 ) -> Receipt:
-    """Searches the whole home, for `names` or, where they are not known any more, by the fingerprints.
+    """Searches the whole home by the fingerprints and, where `names` are known still, for these byte by byte.
 
-    Names alone, since other words stand anywhere; and not those that a memory which stays holds too.
+    Other words stand anywhere, as do names that a memory which stays holds too: where those are is noted.
     """
-    if names is None:
-        searched, found = traces_of(space.home, scrub.prints, scrub.spared)
-    else:
-        kept = " \n ".join(scrub.spared)
-        searched, found = traces(space.home, [name for name in names if not places(name, kept)])
-    found += [path for path, became in receipt.backups.items() if became.startswith(HOLDING)]
-    done = replace(receipt, files_searched=searched, files_holding=found)
+    left, kept = left_in(space.home, scrub, every_byte=names is None), " \n ".join(scrub.spared)
+    found = {*left.holding, *traces(space.home, [n for n in names or () if not places(n, kept)])[1]}
+    backups = [path for path, became in receipt.backups.items() if became.startswith(HOLDING)]
+    done = replace(
+        receipt,
+        files_searched=left.searched,
+        files_holding=[*sorted(found), *backups],
+        files_mentioning=[name for name in left.mentioning if name not in found],
+    )
     write_receipt(space.home, done)
     return done
 
@@ -255,7 +257,10 @@ def _asked(probe: Probe, print_: Fingerprint | None, tiers: str, ask: Ask) -> Pr
 
 
 def _masked(answer: str, print_: Fingerprint) -> str:
-    plainly = replace(print_, needles=tuple(replace(n, distinctive=True) for n in print_.needles))
+    needles, forms = (
+        tuple(replace(needle, distinctive=True) for needle in kept) for kept in (print_.needles, print_.forms)
+    )
+    plainly = replace(print_, needles=needles, forms=forms)
     return Scrubber([plainly])(answer)
 
 
@@ -271,7 +276,10 @@ def _hashes(space: Workspace) -> dict[str, str]:
 def withheld(space: Workspace, text: str) -> str:
     """An imported turn as it may be journaled: without what is forgotten."""
     prints = active(space.journal.tombstones())
-    return Scrubber(prints)(text) if prints else text
+    if not prints:
+        return text
+    staying = [memory for memory in space.journal.memories() if memory.state != "forgotten"]
+    return eraser(prints, staying, "told")(text)
 
 
 def lift_told(space: Workspace, texts: Sequence[str]) -> list[str]:
@@ -279,6 +287,6 @@ def lift_told(space: Workspace, texts: Sequence[str]) -> list[str]:
     lifted = []
     for stone in space.journal.tombstones():
         print_ = Fingerprint.of_json(stone.fingerprint)
-        if stone.lifted_at is None and any(print_.spans(text) for text in texts):
+        if stone.lifted_at is None and any(print_.spans(text, "told") for text in texts):
             lifted.append(space.journal.lift(stone.id).id)
     return lifted

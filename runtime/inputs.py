@@ -37,23 +37,39 @@ def checked_turn(text: str, max_chars: int) -> str:
 
 def read_told(path: Path, max_chars: int) -> list[ToldTurn]:
     """The turns in a `tell` file. Raises UnreadableInput, BadLine, EmptyInput."""
-    lines = _read("tell file", path, *_bound(max_chars), lambda row: told_turn(row, max_chars))
+    lines = _records("tell file", path, max_chars, lambda row: told_turn(row, max_chars))
     return [turn for _, turn in lines]
 
 
 def read_exam(path: Path, max_chars: int) -> list[ExamItem]:
     """The items of an `exam` file. Raises UnreadableInput, BadLine, EmptyInput."""
-    return _unique(path, _read("exam file", path, *_bound(max_chars), lambda row: exam_item(row, max_chars)))
+    return _unique(path, _records("exam file", path, max_chars, lambda row: exam_item(row, max_chars)))
 
 
-def read_records(
-    kind: str, path: Path, longest: int, record: Callable[[Mapping[str, Any]], Record]
-) -> list[tuple[int, Record]]:
-    """The number and record of every line of a JSON lines file; `record` raises ValueError with a clause.
+def numbered_lines(kind: str, path: Path, longest: int) -> list[tuple[int, str]]:
+    """The number and text of every line of a file that is not empty.
 
-    Raises UnreadableInput, BadLine (also for a line of over `longest` bytes), EmptyInput.
+    Raises UnreadableInput, BadLine (for one that is not text, or of over `longest` bytes), EmptyInput.
     """
-    return _read(kind, path, longest, f"a line is at most {longest} bytes", record)
+    lines = _read(kind, path, longest, f"a line is at most {longest} bytes", lambda number, line: line)
+    for number, line in lines:
+        if "\0" in line:
+            raise BadLine(path, number, "it is not text, since it holds a zero byte")
+    return lines
+
+
+def row_of(path: Path, number: int, line: str) -> dict[str, Any]:
+    """The JSON object that a line is. Raises BadLine."""
+    try:
+        row = json.loads(line)
+    except RecursionError:
+        raise BadLine(path, number, "it nests too deeply") from None
+    except ValueError as error:
+        reason = getattr(error, "msg", str(error))
+        raise BadLine(path, number, f"it is not JSON ({reason[0].lower()}{reason[1:]})") from None
+    if not isinstance(row, dict):
+        raise BadLine(path, number, "it must be a JSON object")
+    return row
 
 
 def told_turn(row: Mapping[str, Any], max_chars: int) -> ToldTurn:
@@ -111,14 +127,20 @@ def _given(
     return records
 
 
-def _read(
-    kind: str, path: Path, longest: int, bound: str, record: Callable[[Mapping[str, Any]], Record]
+def _records(
+    kind: str, path: Path, max_chars: int, record: Callable[[Mapping[str, Any]], Record]
 ) -> list[tuple[int, Record]]:
-    """Every line's number and record."""
+    """Every line's number and record; `record` raises ValueError with a clause."""
+    return _read(kind, path, *_bound(max_chars), lambda number, line: _record(path, number, line, record))
+
+
+def _read(
+    kind: str, path: Path, longest: int, bound: str, made: Callable[[int, str], Record]
+) -> list[tuple[int, Record]]:
+    """Every line's number and what is `made` of it."""
     try:
         with path.open("rb") as file:
-            lines = _lines(path, file, longest, bound)
-            records = [(number, _record(path, number, line, record)) for number, line in lines]
+            records = [(number, made(number, line)) for number, line in _lines(path, file, longest, bound)]
     except IsADirectoryError:
         raise UnreadableInput(kind, path, "it is a folder") from None
     except FileNotFoundError:
@@ -150,16 +172,8 @@ def _lines(path: Path, file: IO[bytes], longest: int, bound: str) -> Iterator[tu
 
 
 def _record(path: Path, number: int, line: str, record: Callable[[Mapping[str, Any]], Record]) -> Record:
+    row = row_of(path, number, line)
     try:
-        row = json.loads(line)
-    except RecursionError:
-        raise BadLine(path, number, "it nests too deeply") from None
-    except ValueError as error:
-        reason = getattr(error, "msg", str(error))
-        raise BadLine(path, number, f"it is not JSON ({reason[0].lower()}{reason[1:]})") from None
-    try:
-        if not isinstance(row, dict):
-            raise ValueError("it must be a JSON object")
         return record(row)
     except ValueError as error:
         raise BadLine(path, number, str(error)) from None

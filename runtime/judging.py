@@ -1,14 +1,14 @@
 """Judges the lines of a `verify` file, several at a time, in their order.
 
-Promise: the file is read and checked as a whole before anything in it is judged; each line gets one
-verdict, and a verifier that breaks on one is unsure of that one alone. Knows the verifiers' interface; none
+Promise: each line gets one verdict, in its place: one that cannot be used, or on which a verifier breaks, is
+unsure, and no other. Knows the verifiers' interface; none
 of the verifiers.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,16 +21,26 @@ from ..verifiers.cores import usable_cores
 from ..verifiers.declared import built, options
 from ..verifiers.errors import NoModel, NoSandbox, UnusableCheck, VerifierError
 from ..verifiers.lines import Line, line_of
-from .inputs import read_records
+from .errors import BadLine
+from .inputs import numbered_lines, row_of
 
 LONGEST_LINE_BYTES = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A line that cannot be used: its id, where it has one, its number from 1, and `fault`, a sentence."""
+
+    id: Any
+    number: int
+    fault: str
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
     """A line and its verdict."""
 
-    line: Line
+    line: Line | BadRow
     verdict: Verdict
 
     def as_json(self) -> dict[str, Any]:
@@ -42,13 +52,31 @@ class Judged:
         }
 
 
-def read_lines(path: Path) -> list[Line]:
-    """The lines of a `verify` file. Raises UnreadableInput, BadLine, EmptyInput."""
-    return [line for _, line in read_records("verify file", path, LONGEST_LINE_BYTES, line_of)]
+def read_lines(path: Path) -> list[Line | BadRow]:
+    """The lines of a `verify` file. Raises UnreadableInput, EmptyInput, and BadLine where it is not text."""
+    texts = numbered_lines("verify file", path, LONGEST_LINE_BYTES)
+    return [_line(path, number, text) for number, text in texts]
+
+
+def _line(path: Path, number: int, text: str) -> Line | BadRow:
+    row: Mapping[str, Any] = {}
+    try:
+        row = row_of(path, number, text)
+        return line_of(row)
+    except BadLine as error:
+        reason = error.reason
+    except ValueError as error:
+        reason = str(error)
+    known = row.get("id")
+    return BadRow(
+        None if isinstance(known, dict | list) else known,
+        number,
+        f"Line {number} of {path} cannot be used: {reason}.",
+    )
 
 
 def judge_lines(
-    lines: Sequence[Line], means: Means, cores: int | None = None, declared: Sequence[Any] = ()
+    lines: Sequence[Line | BadRow], means: Means, cores: int | None = None, declared: Sequence[Any] = ()
 ) -> Iterator[Judged]:
     """The verdicts in the order of `lines`, each as soon as those before it are there.
 
@@ -56,11 +84,11 @@ def judge_lines(
     verifier cannot be had at all.
     """
     settings = dict(options(declared))
-    named = dict.fromkeys(line.verifier for line in lines)
+    named = dict.fromkeys(line.verifier for line in lines if isinstance(line, Line))
     verifiers = {name: _built(name, settings.get(name, {}), means) for name in named}
     pool = ThreadPoolExecutor(cores or usable_cores(), thread_name_prefix="judge")
     try:
-        yield from pool.map(lambda line: Judged(line, _judged(verifiers[line.verifier], line)), lines)
+        yield from pool.map(lambda line: Judged(line, _judged(verifiers, line)), lines)
     finally:
         pool.shutdown(cancel_futures=True)
         for verifier in verifiers.values():
@@ -75,10 +103,12 @@ def _built(name: str, settings: dict[str, Any], means: Means) -> Verifier:
         raise UnusableCheck(f"{name} needs {missing}, under `verifiers:` in the spec") from None
 
 
-def _judged(verifier: Verifier, line: Line) -> Verdict:
+def _judged(verifiers: Mapping[str, Verifier], line: Line | BadRow) -> Verdict:
+    if isinstance(line, BadRow):
+        return Verdict("unsure", line.fault)
     started = time.perf_counter()
     try:
-        return verifier.judge(line.claim)
+        return verifiers[line.verifier].judge(line.claim)
     except (NoSandbox, NoModel):
         raise  # no line could be judged
     except VerifierError as error:

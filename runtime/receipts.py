@@ -41,6 +41,8 @@ class Probe:
 class Receipt:
     """One forgetting. `forgotten` are the tombstones' ids (memories, or words) with a salted hash each.
 
+    `files_mentioning` are files where a word of it stands, said of other matters or by a memory that stays.
+
     `state`: "erasing" until the text is gone everywhere, then "weights pending" until a night has made the
     weights anew; "still there" when a probe or the search of the files found it afterwards, "unverified" when
     nothing did and yet not all of it was looked for. `unprobed` are the memories that no question could ask
@@ -60,6 +62,7 @@ class Receipt:
     probes: Sequence[Probe] = field(default=())
     files_searched: int = 0
     files_holding: Sequence[str] = field(default=())
+    files_mentioning: Sequence[str] = field(default=())
     unprobed: Sequence[str] = field(default=())
     backups: Mapping[str, str] = field(default_factory=dict)
     hashes: Mapping[str, str] = field(default_factory=dict)

@@ -90,7 +90,7 @@ class Spec(BaseModel):
         default_factory=ToolSettings, description="The tools it may call: a list of names, or a mapping."
     )
     verifiers: tuple[Annotated[Declared, AfterValidator(_known_verifier)], ...] = Field(
-        default=("support", "fiction"),
+        default=("support", "fiction", "affirmed"),
         description="The verifiers that judge what a night would remember, and the settings of those that "
         "`dormouse verify` uses: a name, a name with settings, or all, any or first with a list of such.",
     )

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from ..memory.durable import storage_faults, write_atomic
-from ..memory.errors import BadInput
+from ..memory.errors import OUTPUT, BadInput
 from .allowed import Place, Schema, in_words, options_at
 from .spec import Spec
 
@@ -42,7 +42,7 @@ def write_starter(path: Path, *, replace: bool = False) -> None:
         raise BadInput(f"{path} is there already; --force replaces it.")
     if not path.absolute().parent.is_dir():
         raise BadInput(f"The starter cannot be written to {path}, for its folder is not there.")
-    with storage_faults(path.absolute().parent):
+    with storage_faults(path.absolute().parent, OUTPUT):
         write_atomic(path, starter_text().encode())
 
 

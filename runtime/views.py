@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import suppress
-from pathlib import Path
 
 from ..memory.adapters import Registry
 from ..memory.base_weights import BaseWeights
 from ..memory.errors import AdapterError, BadInput, BaseWeightsError, UnknownAdapter
-from ..memory.home import cache_path
-from ..memory.hub import SCHEME, downloaded, parse
 from ..memory.journal import Memory, MemoryState
+from . import held
 from .canary import canary_view
 from .napping import refusal
 from .nights import barren
@@ -28,7 +26,7 @@ def status(space: Workspace) -> Status:
     journal, warnings = space.journal, []
     base, head, canary = None, None, None
     try:
-        base = _base_at_hand(space)
+        base = held.base_at_hand(space)
     except BaseWeightsError as error:
         warnings.append(str(error))
     if base is not None:
@@ -38,7 +36,7 @@ def status(space: Workspace) -> Status:
         warnings += registry.warnings
         canary = canary_view(registry, journal, space.spec.exam.canary)
     else:
-        head = _last_published(space)
+        head = held.last_published(space)
     sessions, naps = journal.sessions(), journal.naps()
     running = journal.running_night()
     return Status(
@@ -49,7 +47,7 @@ def status(space: Workspace) -> Status:
         sessions=len(sessions),
         turns=sum(len(journal.turns(session.id)) for session in sessions),
         to_sleep_on=len(journal.unharvested()),
-        memories=dict(Counter(memory.state for memory in journal.memories())),
+        memories=dict(Counter(memory.state for memory in held.memories(space))),
         nights=dict(Counter(night.state for night in journal.nights())),
         running_night=running.id if running else None,
         day_adapter=_day_served(space, head),
@@ -70,9 +68,16 @@ def _day_served(space: Workspace, head: str | None) -> str | None:
     return None
 
 
+def _serving(space: Workspace) -> tuple[str | None, str | None]:
+    """The version that answers, and the day adapter on top of it."""
+    version = held.served(space)
+    head = version.id if version else None
+    return head, _day_served(space, head)
+
+
 def memory_views(space: Workspace, state: MemoryState | None = None) -> list[MemoryView]:
     """Every memory (or those in one state), the oldest first."""
-    return [_view(space, memory) for memory in space.journal.memories(state)]
+    return [_view(space, memory) for memory in held.memories(space, state)]
 
 
 def show(space: Workspace, id: str | None = None) -> AdapterView | MemoryView:
@@ -93,12 +98,12 @@ def show(space: Workspace, id: str | None = None) -> AdapterView | MemoryView:
     return AdapterView(
         manifest=manifest.model_dump(mode="json"),
         exam=space.shelf.exam(manifest.id),
-        served=manifest.id in (_last_published(space), space.journal.day_adapter()),
+        served=manifest.id in _serving(space),
     )
 
 
 def _memory(space: Workspace, id: str) -> Memory:
-    found = [memory for memory in space.journal.memories() if memory.id.startswith(id)]
+    found = [memory for memory in held.memories(space) if memory.id.startswith(id)]
     if len(found) != 1:
         many = f"{len(found)} memories begin like that; give more of it"
         reason = many if found else "no adapter and no memory has that id"
@@ -122,19 +127,6 @@ def _view(space: Workspace, memory: Memory) -> MemoryView:
         superseded_by=memory.superseded_by,
         created_at=memory.created_at,
     )
-
-
-def _last_published(space: Workspace) -> str | None:
-    entries = space.shelf.log()
-    return entries[-1].adapter if entries else None
-
-
-def _base_at_hand(space: Workspace) -> BaseWeights | None:
-    """The base, unless it is still to be downloaded."""
-    source, cache = space.spec.model.source, cache_path()
-    if source.startswith(SCHEME) and not Path(downloaded(parse(source), cache)).exists():
-        return None
-    return space.base
 
 
 def _described(base: BaseWeights) -> dict[str, str | int]:

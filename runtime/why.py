@@ -21,6 +21,7 @@ from ..memory.manifest import Manifest
 from ..sleep.forgetting import folded
 from ..sleep.questions import asked_for, plain_questions
 from ..sleep.spans import places, tokens
+from . import held
 from .workspace import Workspace
 
 _MOST = 3
@@ -73,20 +74,16 @@ class Explanation:
 def explain(space: Workspace, text: str) -> Explanation:
     """What is behind a question or an answer."""
     journal = space.journal
-    known = [memory for memory in journal.memories() if memory.state not in ("forgotten", "rejected")]
+    known = [memory for memory in held.memories(space) if memory.state not in ("forgotten", "rejected")]
     asked = training_questions(space)
-    served = _served(space)
+    version = held.served(space)
+    served = version.id if version else None
     manifests = space.shelf.adapters()
     found = [
         _origin(journal, memory, because, manifests, served)
         for memory, because in _fitting(text, known, asked)
     ]
     return Explanation(text, served, found, _said(journal, text))
-
-
-def _served(space: Workspace) -> str | None:
-    entries = space.shelf.log()
-    return entries[-1].adapter if entries else None
 
 
 def _fitting(
@@ -138,7 +135,7 @@ def training_questions(space: Workspace) -> dict[str, frozenset[str]]:
 def _origin(
     journal: Journal, memory: Memory, because: str, manifests: Iterable[Manifest], served: str | None
 ) -> Origin:
-    learnt = [m.id for m in manifests if any(held.id == memory.id for held in m.memories)]
+    learnt = [m.id for m in manifests if any(each.id == memory.id for each in m.memories)]
     verdicts = journal.verdicts(memory.night_id) if memory.night_id else []
     return Origin(
         id=memory.id,

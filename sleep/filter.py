@@ -119,7 +119,11 @@ def _unverified(candidate: Candidate, rules: Rules) -> str | None:
     claim = Claim(
         candidate.value,
         source=candidate.quote,
-        fields={"subject": candidate.subject, "value": candidate.value},
+        fields={
+            "subject": candidate.subject,
+            "attribute": candidate.attribute,
+            "value": candidate.value,
+        },
     )
     for verifier in rules.verifiers:
         verdict = verifier.judge(claim)
@@ -154,7 +158,7 @@ def _verdict(
     if not rules.train_secrets:
         shown = [presentable(text, candidate, rules.turns) for text in shown]
         if ruling == "secret":
-            shown[0] = masked_candidate(candidate)
+            shown[0] = masked_candidate(candidate, rules.turns)
     return Verdict(ruling, shown[0], shown[1], candidate.turn_id, shown[2], memory)
 
 

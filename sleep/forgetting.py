@@ -1,7 +1,8 @@
 """Forgetting: what a forgotten thing is known by when its text is gone, where it stands, how to ask for it.
 
 Promise: a fingerprint holds salted hashes and no text, and finds the thing again in new words only where it
-is said of the same matter or is a name of its own. Pure functions over text; knows no journal and no files.
+is said of the same matter or is a name of its own; in what was kept, also where the assistant says it, or the
+speaker of himself or to the assistant. Pure functions over text; knows no journal and no files.
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any, Literal
 
 from ..memory.records import Memory, Tombstone
 from ..verifiers.match import plain
+from .common_words import COMMON_WORDS
+from .dates import Date, dates
 from .filter import REMOVED, key_of
 from .questions import asked_for, may_mean_the_same, possessive
 from .records import Candidate
@@ -25,6 +29,11 @@ Word = tuple[str, int, int]
 
 FINGERPRINT_FORMAT = 1
 _HASH_CHARS = 20
+Reach = Literal["matter", "told", "kept"]
+"""How far a search goes: names, and what is said of the same matter; in what is told anew, also the memory's
+own words and what is said of the speaker; in what was kept, also parts of names.
+"""
+
 _PARTS = re.compile(r"\s*(?:,|;|&|\band\b)\s*")
 _BOUNDARY = re.compile(r"[.!?](?=\s)|\n")
 _COMMON_WORDS = """
@@ -33,6 +42,10 @@ its just like me my name named new not now of on one or our out own she so some 
 they this to told too up us user very was we were what when which who will with you your
 """
 _COMMON = frozenset(_COMMON_WORDS.split())
+_SPEAKER_WORDS = "i me my mine myself we us our ours ourselves you your yours yourself yourselves im ive"
+_SPEAKERS = frozenset(_SPEAKER_WORDS.split())
+_LEAST_PART = 3
+_LEAST_JOINED = 6
 _PROBES = (
     "Could you please tell me {whose} {attribute}?",
     "If somebody asked you about {whose} {attribute}, what would you answer?",
@@ -55,9 +68,33 @@ class Needle:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """A needle at the token `at`, `words` tokens long; `whole` where it is the value and not a form of it."""
+
+    at: int
+    words: int
+    needle: Needle
+    whole: bool
+
+
+@lru_cache(maxsize=8)  # many fingerprints look at one text in turn
+def _read(text: str) -> tuple[tuple[Word, ...], tuple[Date, ...]]:
+    have = tuple(tokens(text))
+    return have, tuple(dates([word for word, _, _ in have]))
+
+
+@lru_cache(maxsize=1 << 17)
+def _hash(salt: str, text: str) -> str:
+    return hashlib.sha256(f"{salt}\0{text}".encode("utf-8", "surrogatepass")).hexdigest()[:_HASH_CHARS]
+
+
+@dataclass(frozen=True, slots=True)
 class Fingerprint:
     """What a forgotten thing is known by. `about` are hashes of the words it was spoken of with, `quotes`
     (words, hash) of what it rested on, none for words that the owner named.
+
+    `forms` are other spellings and parts of the value. Of all hashes, `wide` are those of parts of names,
+    `personal` those of words that go where the assistant says them, or the speaker of himself or to it.
     """
 
     salt: str
@@ -66,6 +103,9 @@ class Fingerprint:
     subject: str = ""
     attribute: str = ""
     quotes: tuple[tuple[int, str], ...] = ()
+    forms: tuple[Needle, ...] = ()
+    wide: frozenset[str] = frozenset()
+    personal: frozenset[str] = frozenset()
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -76,65 +116,106 @@ class Fingerprint:
             "subject": self.subject,
             "attribute": self.attribute,
             "quotes": [list(quote) for quote in self.quotes],
+            "forms": [[n.words, n.hash, n.distinctive] for n in self.forms],
+            "wide": sorted(self.wide),
+            "personal": sorted(self.personal),
         }
 
     @classmethod
     def of_json(cls, row: dict[str, Any]) -> Fingerprint:
-        needles = tuple(Needle(int(n), str(h), bool(d)) for n, h, d in row["needles"])
-        quotes = tuple((int(n), str(h)) for n, h in row.get("quotes", ()))
-        return cls(row["salt"], needles, frozenset(row["about"]), row["subject"], row["attribute"], quotes)
+        needles, forms = (
+            tuple(Needle(int(n), str(h), bool(d)) for n, h, d in row.get(key, ()))
+            for key in ("needles", "forms")
+        )
+        return cls(
+            row["salt"],
+            needles,
+            frozenset(row["about"]),
+            row["subject"],
+            row["attribute"],
+            tuple((int(n), str(h)) for n, h in row.get("quotes", ())),
+            forms,
+            frozenset(row.get("wide", ())),
+            frozenset(row.get("personal", ())),
+        )
 
     def code(self, text: str) -> str:
-        return hashlib.sha256(f"{self.salt}\0{text}".encode("utf-8", "surrogatepass")).hexdigest()[
-            :_HASH_CHARS
-        ]
+        return _hash(self.salt, text)
 
     def holds(self, text: str) -> bool:
-        """Whether the words themselves stand in `text`, whatever it speaks of."""
-        return any(True for _ in self._hits(text))
+        """Whether the words themselves, or a form of them, stand in `text`, whatever it speaks of."""
+        return any(True for _ in self._found(text))
 
-    def spans(self, text: str, thorough: bool = False) -> list[Span]:
-        """Where the forgotten thing stands in `text`: its words, said of the same matter or a name.
+    def sparing(self, keys: Collection[str], values: Collection[str]) -> Fingerprint:
+        """Without the claim to words that memories which stay are called by (`keys`), or hold (`values`).
 
-        `thorough` is for taking it out of what is kept: a name goes in the plural too, and any of its words
-        in what the memory rested on.
+        Those go only where the forgotten matter is spoken of, and held parts of names as everyday words do.
         """
-        have = tokens(text)
-        hits = [*self._hits_among(have), *(self._plurals(have) if thorough else ())]
-        found = []
-        for at, needle in hits:
-            start, end = have[at][1], have[at + needle.words - 1][2]
+        called, held = (
+            {self.code(form) for word in words for form in _singulars(word)} for words in (keys, values)
+        )
+        part = (self.wide & held) - called
+        return replace(self, wide=self.wide - called - held, personal=(self.personal - called) | part)
+
+    def without(self, text: str) -> Fingerprint:
+        """Less the needles that stand in `text`."""
+        there = {found.needle.hash for found in self._found(text)}
+        return replace(
+            self,
+            needles=tuple(n for n in self.needles if n.hash not in there),
+            forms=tuple(n for n in self.forms if n.hash not in there),
+        )
+
+    def spans(
+        self, text: str, reach: Reach = "matter", answer: bool = False, others: Collection[str] = ()
+    ) -> list[Span]:
+        """Where the forgotten thing stands in `text`.
+
+        `answer` says that the assistant speaks; `others` are words that what speaks of other memories has.
+        """
+        have, _ = _read(text)
+        out = []
+        for found in self._found(text):
+            start, end = have[found.at][1], have[found.at + found.words - 1][2]
             if (
-                needle.distinctive
+                found.needle.distinctive
+                or (reach == "kept" and found.needle.hash in self.wide)
                 or self._speaks_of_it(text, start, end)
-                or (thorough and self._in_a_quote(text, have, at, needle.words))
+                or (reach != "matter" and self._in_a_quote(text, have, found.at, found.words))
+                or (reach != "matter" and self._is_said(text, have, found, answer, others))
             ):
-                found.append(Span(start, end, "forgotten"))
-        return found
+                out.append(Span(start, end, "forgotten"))
+        return out
 
     @property
     def of_words(self) -> bool:
         """Whether it is of words that the owner named, which are to go wherever they stand."""
         return not self.subject
 
-    def _hits(self, text: str) -> Iterator[tuple[int, int, Needle]]:
-        have = tokens(text)
-        for at, needle in self._hits_among(have):
-            yield have[at][1], have[at + needle.words - 1][2], needle
+    def _found(self, text: str) -> Iterator[Found]:
+        have, days = _read(text)
+        whole = {needle.hash for needle in self.needles}
+        wanted = {needle.hash: needle for needle in (*self.forms, *self.needles)}
+        lengths = sorted({needle.words for needle in wanted.values()})
+        for at in range(len(have)):
+            for count in lengths:
+                run = [word for word, _, _ in have[at : at + count]]
+                if len(run) == count and (needle := self._among(wanted, run)) and needle.words == count:
+                    yield Found(at, count, needle, needle.hash in whole)
+            pair = have[at : at + 2]
+            if len(pair) == 2 and pair[1][1] - pair[0][2] == 1:
+                joined = pair[0][0] + pair[1][0]
+                if len(joined) >= _LEAST_JOINED and (needle := self._among(wanted, [joined])):
+                    yield Found(at, 2, needle, needle.hash in whole)
+        for date in days:
+            for key in date.said:
+                if needle := wanted.get(self.code(key)):
+                    yield Found(date.at, date.words, needle, needle.hash in whole)
 
-    def _hits_among(self, have: Sequence[Word]) -> Iterator[tuple[int, Needle]]:
-        for needle in self.needles:
-            for at in range(len(have) - needle.words + 1):
-                if self.code(" ".join(word for word, _, _ in have[at : at + needle.words])) == needle.hash:
-                    yield at, needle
-
-    def _plurals(self, have: Sequence[Word]) -> Iterator[tuple[int, Needle]]:
-        """Names of one word in the plural."""
-        names = {needle.hash: needle for needle in self.needles if needle.distinctive and needle.words == 1}
-        for at, (word, _, _) in enumerate(have if names else ()):
-            for end in ("s", "es"):
-                if word.endswith(end) and (needle := names.get(self.code(word[: -len(end)]))):
-                    yield at, needle
+    def _among(self, wanted: dict[str, Needle], run: Sequence[str]) -> Needle | None:
+        before = "".join(f"{word} " for word in run[:-1])
+        codes = (self.code(before + last) for last in _singulars(run[-1]))
+        return next((wanted[code] for code in codes if code in wanted), None)
 
     def _in_a_quote(self, text: str, have: Sequence[Word], at: int, words: int) -> bool:
         """Whether these words stand in what the memory rested on."""
@@ -145,6 +226,21 @@ class Fingerprint:
                     return True
         return False
 
+    def _is_said(
+        self, text: str, have: Sequence[Word], found: Found, answer: bool, others: Collection[str]
+    ) -> bool:
+        """Whether the assistant says it, or the speaker of himself or to the assistant."""
+        last = found.at + found.words
+        beside = {word for word, _, _ in (*have[: found.at], *have[last:])}
+        if answer and beside <= _COMMON:  # an answer that says nothing else
+            return True
+        if found.needle.hash not in self.personal | self.wide:
+            return False
+        start, end = have[found.at][1], have[last - 1][2]
+        before, after = _sentence_around(text, start, end, earlier=0)
+        sentence = {word for word, at, to in have if before <= at and to <= after}
+        return (answer or not sentence.isdisjoint(_SPEAKERS)) and sentence.isdisjoint(others)
+
     def _speaks_of_it(self, text: str, start: int, end: int) -> bool:
         before, after = _sentence_around(text, start, end)
         words = [
@@ -153,21 +249,38 @@ class Fingerprint:
         return any(self.code(word) in self.about for word in words)
 
     def covers(self, candidate: Candidate) -> bool:
-        """Whether this candidate says again what was forgotten."""
-        said = f"{candidate.subject} {candidate.value}"
-        hits = [needle for _, _, needle in self._hits(said)]
+        """Whether this candidate says again what was forgotten.
+
+        A part or another form of the value does where subject and attribute are the same and it says no more.
+        """
+        subject, attribute = key_of(candidate.subject, candidate.attribute)
+        same = (self.code(subject) == self.subject, self.code(attribute) == self.attribute)
+        value, _ = _read(candidate.value)
+        if all(same) and (found := list(self._found(candidate.value))):
+            hit = {at for each in found for at in range(each.at, each.at + each.words)}
+            if all(at in hit or word in _COMMON for at, (word, _, _) in enumerate(value)):
+                return True
+        bare = replace(self, forms=())
+        hits = list(bare._found(f"{candidate.subject} {candidate.value}"))
         if not hits:
             return False
-        subject, attribute = key_of(candidate.subject, candidate.attribute)
-        same = self.code(subject) == self.subject or self.code(attribute) == self.attribute
-        return same or any(needle.distinctive for needle in hits) or bool(self.spans(candidate.quote))
+        return any(same) or any(hit.needle.distinctive for hit in hits) or bool(bare.spans(candidate.quote))
 
 
-def _sentence_around(text: str, start: int, end: int) -> tuple[int, int]:
-    """From the sentence before, which may name what a pronoun stands for, to the end of this one."""
-    before = [found.end() for found in _BOUNDARY.finditer(text, 0, start)]
+def _singulars(word: str) -> tuple[str, ...]:
+    """The word, and what it may be the plural of."""
+    if not word.endswith("s") or word.endswith("ss"):
+        return (word,)
+    stems = [word[:-1], *([word[:-2]] if word.endswith("es") else ())]
+    stems += [f"{word[:-3]}y"] if word.endswith("ies") else []
+    return (word, *(stem for stem in stems if len(stem) >= _LEAST_PART))
+
+
+def _sentence_around(text: str, start: int, end: int, earlier: int = 1) -> tuple[int, int]:
+    """From `earlier` sentences before, which may name what a pronoun stands for, to the end of this one."""
+    before = [0, *(found.end() for found in _BOUNDARY.finditer(text, 0, start))]
     after = _BOUNDARY.search(text, end)
-    return before[-2] if len(before) > 1 else 0, after.end() if after else len(text)
+    return before[max(0, len(before) - 1 - earlier)], after.end() if after else len(text)
 
 
 def _is_name(value: str) -> bool:
@@ -191,14 +304,62 @@ def fingerprint_of(memory: Memory) -> Fingerprint:
     told = f"{memory.subject} {memory.attribute} {memory.quote}"
     about = {word for word, _, _ in tokens(told)} - parts - _COMMON
     subject, attribute = key_of(memory.subject, memory.attribute)
+    whole = {value: _is_name(value) for value in values}
+    days = [date for value in values for date in _read(value)[1]]
+    names = {part for value in values for part in _parts_of_name(value)}
+    words = {word for value in values for word in _telling_words(value)} - names
+    short = {date.bare for date in days if date.year}
+    years = {date.year for date in days if date.year}
+    plural = {value for value in values if len(tokens(value)) == 1 and not whole[value]}
+    singles = {stem for value in plural for stem in _singulars(tokens(value)[0][0])} - _COMMON
     return Fingerprint(
         bare.salt,
-        tuple(_needle(bare, value, _is_name(value)) for value in values),
+        (
+            *(_needle(bare, value, named) for value, named in whole.items()),
+            *(Needle(date.words, bare.code(date.known), True) for date in days),
+        ),
         frozenset(bare.code(word) for word in about),
         bare.code(subject),
         bare.code(attribute),
         tuple(_quoted(bare, part) for part in memory.quote.split(" ... ") if tokens(part)),
+        tuple(
+            Needle(len(tokens(form)), bare.code(form), False)
+            for form in sorted({*names, *words, *short, *years, *singles})
+        ),
+        frozenset(map(bare.code, names)),
+        frozenset(map(bare.code, words | short)),
     )
+
+
+def _parts_of_name(value: str) -> Iterator[str]:
+    """Folded: words of a longer name and runs of them, but for common words, and a short name in one."""
+    have = tokens(value)
+    capital = [value[start].isupper() for _, start, _ in have]
+    named = [word for (word, _, _), upper in zip(have, capital, strict=True) if upper]
+    if len(have) < 2 or len(named) < 2:
+        return
+    for first in range(len(have)):
+        for last in range(first + 1, len(have) + 1):
+            run = [word for word, _, _ in have[first:last]]
+            if all(capital[first:last]) and any(map(_tells, run)):
+                yield " ".join(run)
+    if len(have) <= 3:
+        yield "".join(word for word, _, _ in have)
+
+
+def _telling_words(value: str) -> Iterator[str]:
+    """Folded: words of the value that are not common, with what they may be the plural of, and a short phrase
+    in one word."""
+    words = [word for word, _, _ in tokens(value)]
+    for word in words:
+        if _tells(word):
+            yield from (stem for stem in _singulars(word) if _tells(stem))
+    if 1 < len(words) <= 3 and len(joined := "".join(words)) >= _LEAST_JOINED and any(map(_tells, words)):
+        yield joined
+
+
+def _tells(word: str) -> bool:
+    return len(word) >= _LEAST_PART and not word[0].isdigit() and word not in COMMON_WORDS
 
 
 def _quoted(print_: Fingerprint, quote: str) -> tuple[int, str]:
@@ -239,11 +400,20 @@ def related(memory: Memory, everything: Sequence[Memory]) -> list[Memory]:
 
 
 def _says_the_same(other: Memory, memory: Memory) -> bool:
-    alike = _matter(memory) & _matter(other) or may_mean_the_same(_pair(memory), [_pair(other)])
+    alike = _one_matter(memory, other) or may_mean_the_same(_pair(memory), [_pair(other)])
     if alike and (places(memory.value, other.value) or plain(memory.value) == plain(other.value)):
         return True
     # Its subject is called by the name that is to go, so it could not be told without it.
-    return _is_name(memory.value) and bool(places(memory.value, f"{other.subject} {other.attribute}"))
+    called = [memory.value, *_parts_of_name(memory.value)] if _is_name(memory.value) else []
+    return any(places(name, f"{other.subject} {other.attribute}") for name in called)
+
+
+def _one_matter(one: Memory, other: Memory) -> bool:
+    """Not where only the attribute is shared: a user's hobby and a sister's are two."""
+    subjects = [{word for word, _, _ in tokens(_pair(memory)[0])} - {"user"} for memory in (one, other)]
+    if subjects[0] == subjects[1]:
+        return bool(_matter(one) & _matter(other))
+    return bool(subjects[0] & _matter(other) or subjects[1] & _matter(one))
 
 
 def _pair(memory: Memory) -> tuple[str, str]:
@@ -260,16 +430,18 @@ def _matter(memory: Memory) -> set[str]:
 class Scrubber:
     """Takes the forgotten out of texts.
 
-    `spared` are sentences of memories that stay and hold the same words: those are left, but where the owner
-    named the words. `thorough` as in `Fingerprint.spans`.
+    `spared` are sentences of memories that stay and hold the same words, and `others` words for what those
+    are about: such are left, but where the owner named the words. `serving` are the ids of those memories.
     """
 
     prints: Sequence[Fingerprint]
     spared: Sequence[str] = field(default=())
-    thorough: bool = False
+    reach: Reach = "matter"
+    others: frozenset[str] = frozenset()
+    serving: frozenset[str] = frozenset()
 
-    def __call__(self, text: str) -> str:
-        found = [(print_, print_.spans(text, self.thorough)) for print_ in self.prints]
+    def __call__(self, text: str, answer: bool = False) -> str:
+        found = [(print_, print_.spans(text, self.reach, answer, self.others)) for print_ in self.prints]
         if not any(spans for _, spans in found):
             return text
         kept = [Span(*place, "spared") for quote in self.spared for place in find_folded(quote, text)]
@@ -281,20 +453,51 @@ class Scrubber:
         ]
         return replaced(text, going, REMOVED)
 
-    def of_json(self, value: Any) -> Any:
-        """The same for every string in a JSON value."""
+    def of_json(self, value: Any, answer: bool = False) -> Any:
+        """The same for every string in a JSON value, of which some are the assistant's answers."""
         if isinstance(value, str):
-            return self(value)
+            return self(value, answer)
         if isinstance(value, dict):
-            return {self(key): self.of_json(item) for key, item in value.items()}
+            spoken = value.get("role") == "assistant"
+            return {
+                self(key): self.of_json(item, answer or key == "answer" or (spoken and key == "content"))
+                for key, item in value.items()
+            }
         if isinstance(value, list | tuple):
-            return [self.of_json(item) for item in value]
+            return [self.of_json(item, answer) for item in value]
         return value
 
+    def of_answer(self, value: Any) -> Any:
+        """The same for what the assistant said."""
+        return self.of_json(value, answer=True)
 
-def eraser(prints: Sequence[Fingerprint], staying: Sequence[Memory]) -> Scrubber:
+    def holds(self, value: Any) -> bool:
+        """Whether the words themselves stand in a JSON value, whatever it speaks of."""
+        if isinstance(value, str):
+            return any(print_.holds(value) for print_ in self.prints)
+        if isinstance(value, dict):
+            return any(self.holds(part) for item in value.items() for part in item)
+        return isinstance(value, list | tuple) and any(map(self.holds, value))
+
+    def searching(self) -> Scrubber:
+        """For looking at pieces of texts afterwards: less the words that memories which stay hold."""
+        kept = " \n ".join(self.spared)
+        return replace(self, prints=[print_.without(kept) for print_ in self.prints], spared=())
+
+
+def eraser(prints: Sequence[Fingerprint], staying: Sequence[Memory], reach: Reach = "kept") -> Scrubber:
     """One for what is kept; `staying` are the memories that are not forgotten."""
-    return Scrubber(prints, spared_by(staying, prints), thorough=True)
+    alike = [m for m in staying if any(print_.holds(m.value) for print_ in prints)]
+    keys = {word for m in staying for word, _, _ in tokens(f"{m.subject} {m.attribute}")}
+    values = {word for m in alike for word, _, _ in tokens(m.value)}
+    others = {word for m in alike for word in _matter(m)} - _COMMON
+    return Scrubber(
+        [print_ if print_.of_words else print_.sparing(keys, values) for print_ in prints],
+        spared_by(staying, prints),
+        reach,
+        frozenset(others),
+        frozenset(m.id for m in alike),
+    )
 
 
 def names_of(memories: Sequence[Memory], text: str | None) -> list[str]:

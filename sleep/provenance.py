@@ -78,6 +78,16 @@ def presentable(text: str, candidate: Candidate, turns: Mapping[int, str]) -> st
     return text
 
 
-def masked_candidate(candidate: Candidate) -> str:
-    """What a secret candidate may be called: what it is about, not what it is."""
-    return f"{masked(candidate.subject)} | {masked(candidate.attribute)} | {MASK}"
+def masked_candidate(candidate: Candidate, turns: Mapping[int, str]) -> str:
+    """What a secret candidate may be called: what it is about, not what it is.
+
+    A scribe may have put the secret, or a part of it, in the subject's place.
+    """
+    turn = turns.get(candidate.turn_id, candidate.quote)
+    parts = {word.casefold() for span in _secret(turn) for word in turn[span.start : span.end].split()}
+
+    def named(text: str) -> str:
+        holds = any(len(part) >= _SHORTEST_PART and part in text.casefold() for part in parts)
+        return MASK if holds else masked(text)
+
+    return f"{named(candidate.subject)} | {named(candidate.attribute)} | {MASK}"

@@ -69,10 +69,10 @@ class Ways:
 
 
 def possessive(subject: str) -> str:
-    """`my` for the user, `my sister's` for a sister, `my boss's` for a boss, `my parents'` for parents."""
+    """`my` for the user, `my sister's` for a sister."""
     if subject == "user":
         return "my"
-    return f"my {subject}'" if _PLURAL.search(subject) else f"my {subject}'s"
+    return f"my {subject}'" if subject.endswith("s") else f"my {subject}'s"
 
 
 @cache
@@ -282,8 +282,13 @@ _SAME_PERSON = (
     {"laptop", "computer"},
     {"grandmother", "gran", "grandma", "nan"},
     {"teacher", "school teacher"},
-    {"dog", "puppy"},
-    {"cat", "kitten"},
+    {"dog", "puppy", "pup", "hound"},
+    {"cat", "kitten", "kitty", "moggy"},
+    {"rabbit", "bunny"},
+    {"hen", "hens", "chicken", "chickens"},
+    {"motorbike", "motorcycle", "scooter", "moped"},
+    {"bike", "bicycle"},
+    {"landlord", "landlady"},
     {"horse", "pony"},
     {"hairdresser", "barber"},
     {"grandson", "granddaughter", "grandchild"},
@@ -316,6 +321,7 @@ _SAME_ATTRIBUTE = (
 @cache
 def _twins(pair: tuple[str, str]) -> frozenset[tuple[str, str]]:
     subject, attribute = pair
+    subject = subject.replace(" in law", "-in-law")
     noun = subject.rsplit(" ", 1)[-1]  # a tabby cat is a cat, an older sister a sister
     subjects = {subject, noun}.union(*(group for group in _SAME_PERSON if {subject, noun} & group))
     attributes = next((group for group in _SAME_ATTRIBUTE if attribute in group), {attribute})

@@ -31,6 +31,7 @@ _SUBJECTS: dict[str, tuple[str, ...]] = {
     "grandfather": ("grandpa", "granddad"),
     "grandmother": ("gran", "grandma"),
     "house": ("home",),
+    "hens": ("chickens",),
     "husband": ("spouse", "partner", "other half"),
     "laptop": ("computer",),
     "mom": ("mother", "mum"),
@@ -39,6 +40,7 @@ _SUBJECTS: dict[str, tuple[str, ...]] = {
     "mum": ("mother", "mom"),
     "partner": ("spouse", "other half"),
     "phone": ("mobile",),
+    "rabbit": ("bunny",),
     "roommate": ("flatmate", "housemate"),
     "scooter": ("moped", "bike"),
     "sister": ("sibling",),
@@ -79,9 +81,8 @@ _ATTRIBUTES: dict[str, tuple[str, ...]] = {
 def _subjects(subject: str) -> tuple[str, ...]:
     if subject in _BIRDS:
         return ("bird", "pet")
-    if subject in _PETS:
-        return ("pet",)
-    return _SUBJECTS.get(subject, ())
+    of_any = ("pet",) if subject in _PETS else ()
+    return (*of_any, *_SUBJECTS.get(subject, ()))
 
 
 def also_called(pair: Pair) -> tuple[Pair, ...]:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from .spans import Span, merged, replaced
+from .taint_frames import announced, requested, signed
 from .taint_marks import (
     BLOCKS,
     BROUGHT,
@@ -90,7 +91,16 @@ def _sentences(text: str) -> Iterator[Span]:
             yield before
 
 
-_READERS: tuple[Callable[[str], Iterator[Span]], ...] = (_to_the_end, _blocks, _announced, _data, _sentences)
+_READERS: tuple[Callable[[str], Iterator[Span]], ...] = (
+    _to_the_end,
+    _blocks,
+    _announced,
+    _data,
+    _sentences,
+    requested,
+    announced,
+    signed,
+)
 
 
 _LONGEST_TALK = 3000  # characters; what goes on beyond was pasted, and reading it could take long

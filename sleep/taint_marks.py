@@ -14,7 +14,7 @@ DOCUMENT = (
     r"(?:(?:web|home|landing|wiki)[ -]?pages?|pages?|web ?sites?|sites?|articles?|documents?|docs?|pdfs?"
     r"|files?"
     r"|read-?mes?|e-?mails?|messages?|letters?|notes?|memos?|reports?|blogs?|posts?|tweets?|comments?|reviews?"
-    r"|wikis?|wikipedia|tools?|functions?|plugins?|apis?|endpoints?|servers?|search(?: engines?| results?)?"
+    r"|(?:weather|search|translation|news|web) services?|wikis?|wikipedia|tools?|functions?|plugins?|apis?|endpoints?|servers?|search(?: engines?| results?)?"
     r"|results?|outputs?|responses?|repl(?:y|ies)|logs?|consoles?|terminals?|screenshots?|images?|photos?"
     r"|pictures?|signs?|captions?|subtitles?|transcripts?|recordings?|voice ?mails?|videos?|podcasts?"
     r"|ads?|adverts?|advertisements?|banners?|pop-?ups?|notifications?|calendars?|invit(?:es?|ations?)|tickets?"
@@ -94,6 +94,43 @@ TO_END: tuple[tuple[re.Pattern[str], str], ...] = (
             ANY_CASE,
         ),
         "it tells an assistant to drop its instructions",
+    ),
+    (
+        re.compile(
+            r"\b(?:ignore|disregard|forget|override)\b[^.!?\n]{0,12}\b(?:everything|anything|all|what(?:ever)?|things)"
+            r"\b[^.!?\n]{0,12}?\byou(?:'ve|'re)? (?:(?:have|had|were|was|are|been|already|just) ){0,2}"
+            r"(?:know|told|learn(?:ed|t)|remember(?:ed)?|given|instructed|taught)(?=\s*(?:$|[.!?,;:\n]|and\b|before\b))"
+            r"|\b(?:ignore|disregard) (?:all (?:of )?)?(?:the )?above\b",
+            ANY_CASE,
+        ),
+        "it tells an assistant to drop its instructions",
+    ),
+    (
+        re.compile(
+            r"\bif you(?:'re| are) (?:an? )?(?:\w+ )?(?:ai|llm|language model|assistant|(?:chat ?)?bot|agent)\b"
+            r"|\bwhen(?:ever)? you (?:summari[sz]e|translate|process|read|parse) (?:this|the)\b"
+            r"|\bto whom it may concern\b|\bwhoever (?:reads|is reading)\b"
+            r"|^\W{0,8}(?:attention|notice|warning|important|note)\W+(?:(?:to|for|all|any) ){0,2}"
+            r"(?:ais?|llms?|assistants?|(?:chat ?)?bots?|agents?)\b",
+            MI,
+        ),
+        "it is addressed to assistants",
+    ),
+    (
+        re.compile(r"\b\w+\([^()\n]*\)[ \t]*(?:->|=>|=|returns|returned|gave)[ \t]", ANY_CASE),
+        "it is labelled as output",
+    ),
+    (
+        re.compile(r"\b[a-z]+(?:_[a-z]+)+(?:\(\))? (?:returned|returns|gave|says|said|answered|replied)\b"),
+        "it is labelled as output",
+    ),
+    (
+        re.compile(
+            r"^[ \t]*(?:\[[A-Za-z]\w*\]|<[A-Za-z]\w*>|@[A-Za-z]\w*:|[A-Za-z]\w*>)[ \t]+\S"
+            r"|^[^.!?:,;\n]{1,30}[ ,(]+\d{1,2}[:.]\d\d(?: ?[AP]M)?\)?[ \t]*\n",
+            MI,
+        ),
+        "it is a line of a log or a transcript",
     ),
     (
         re.compile(
@@ -213,7 +250,7 @@ BLOCKS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?:^[^\t\n]+\t[^\n]+$\n?){2,}", re.MULTILINE), "it is a table"),
     (re.compile(r"^[^|\n]+\|[^|\n]+(?:\|.*)?$", re.MULTILINE), "it is a table"),
     (
-        re.compile(r"(?:^\s*-?\s*[a-z][\w.-]*\s*[:=]\s*\S.*$\n?){2,}", re.MULTILINE),
+        re.compile(r"(?:^[ \t]*-?[ \t]*[a-z][\w.-]*[ \t]*[:=][ \t]*\S.*$\n?){2,}", re.MULTILINE),
         "it is a list of settings",
     ),
     (re.compile(r"(?:^[A-Z][\w .'-]{0,24}:\s.*$\n?){2,}", re.MULTILINE), "it is a dialogue"),
@@ -334,6 +371,47 @@ SENTENCES: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
     (
         re.compile(
+            r"\b(?:says?|said|writes?|wrote|asks?|asked|wants?|wanted|requests?|requested|tells?|told|orders?|reminds?)"
+            r" (?:(?:you|me|us|everyone|readers|that|to|please|i|should|must|we) ?){1,4}\b(?:remember|memori[sz]e)\b"
+            r"|\b(?:requests?|requested) remembering\b",
+            ANY_CASE,
+        ),
+        "it is passed on for somebody else",
+    ),
+    (
+        re.compile(
+            r"\b(?:found|gave|gave me|gave back|had|has|got|goes|typed|offered|came up with|with|then|answered|text)"
+            r"[,:]? remember (?:that )?(?:my|i|i'm|your|the user)\b",
+            ANY_CASE,
+        ),
+        "it is what a document or a tool says",
+    ),
+    (
+        re.compile(
+            r"\b(?:some(?:one|body)|rumou?r|(?:on|the) (?:tv|radio|news)(?: they)?|alexa|siri|chatgpt"
+            r"|(?:chat ?)?bots?|autocomplete) (?:(?!i )\w+ ){0,5}?(?:said|says|has it|announced|claims|claimed|thinks|believes"
+            r"|convinced|wrote|offered)\b[^.!?\n]{0,20}?\b(?:my|i|i'm)\b"
+            r"|(?<!i )(?<!i've )\bi read (?:online |somewhere |there )?that (?:my|i)\b",
+            ANY_CASE,
+        ),
+        "it is another's words",
+    ),
+    (
+        re.compile(
+            r"(?<!do )(?<!if )\byou (?:seem to )?(?:think|believe|assume) (?:that )?(?:my|i)\b", ANY_CASE
+        ),
+        "it repeats what the assistant said",
+    ),
+    (
+        re.compile(
+            r"\bhow (?:do|would|can|could) (?:you|i|one|we) (?:say|write|put|spell)\b.* in (?-i:[A-Z])\w+"
+            r"|\btranslate (?:in)?to (?-i:[A-Z])\w+\b",
+            ANY_CASE,
+        ),
+        "it is material for a task or a question",
+    ),
+    (
+        re.compile(
             r"\b(?:\w+) (?:says?|said|wrote|texted|messaged|e-?mailed|posted|commented)\b"
             r"[^.!?\n]{0,20}[,:]\s*['\"\u201c\u2018]",
             ANY_CASE,
@@ -354,7 +432,7 @@ MENDS = re.compile(
 OWN_LEAD = re.compile(
     r"(?:\W|ok(?:ay)?|so|well|hi|hello|hey|thanks?|thank you|please|remember|note|fyi|ps|p\.s|also|update|correction|btw"
     r"|by the way|question|quick question|another|one more thing|anyway|(?:big |good |bad |great )?news|guess what"
-    r"|reminder|(?:fun )?facts?|the thing is|the point is|today|yesterday|tomorrow|this (?:week|morning|evening)"
+    r"|tl;?dr|reminder|(?:fun )?facts?|the thing is|the point is|today|yesterday|tomorrow|this (?:week|morning|evening)"
     r"|just so you know|for the record|don'?t forget|this|that|keep in mind|and|but|yes|no|right|true|confession"
     r"|quick|story|time|long|short|a|the|in|it|to|make|you|know|should)+",
     ANY_CASE,

@@ -120,7 +120,7 @@ def opened(
             exam=examined,
             persona="You are Pim.",
             seed=3,
-            verifiers=named(["support", "fiction"]),
+            verifiers=named(["support", "fiction", "affirmed"]),
         )
 
 

@@ -102,6 +102,12 @@ def _print_receipt(receipt: Receipt) -> None:
             ),
             ("served", receipt.adapter_after),
             ("searched", f"{receipt.files_searched} files; {len(receipt.files_holding)} still hold it"),
+            (
+                "mentioned",
+                "a word of it stands in other talk: " + ", ".join(receipt.files_mentioning)
+                if receipt.files_mentioning
+                else None,
+            ),
             *(("backup", f"{path}: {became}") for path, became in receipt.backups.items()),
             ("receipt", receipt.id),
         ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import HomeOption, JsonOption, Setup, SpecOption
+from .options import HomeOption, JsonOption, Setup, SpecOption, UnusedHomeOption, UnusedSpecOption
 from .output import Output, fields
 
 if TYPE_CHECKING:
@@ -27,16 +27,15 @@ def doctor(
 
     Measures once whether torch and llama.cpp agree about the base; later it is read from its record.
     """
-    from ..memory.doctor import inspect
-    from ..memory.home import cache_path, default_home
+    from ..runtime.checkup import check_up
 
     with Output(json) as out:
         setup = Setup.of(context, home, spec)
-        found = inspect(setup.spec().model, setup.home or default_home(), cache_path(), check=not quick)
+        found = check_up(setup.spec(), setup.home, check=not quick)
         out.result(found, lambda: _print_checkup(found))
 
 
-def schema(json: JsonOption = False) -> None:
+def schema(home: UnusedHomeOption = None, spec: UnusedSpecOption = None, json: JsonOption = False) -> None:
     """Print the spec's JSON Schema, for editors."""
     from ..runtime.spec import Spec
 
@@ -48,6 +47,8 @@ def schema(json: JsonOption = False) -> None:
 def init(
     file: Annotated[Path, typer.Argument(help="The file to write.")] = Path("dormouse.yaml"),
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    home: UnusedHomeOption = None,
+    spec: UnusedSpecOption = None,
     json: JsonOption = False,
 ) -> None:
     """Write a spec with every setting and its help."""

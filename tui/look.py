@@ -16,6 +16,7 @@ from .options import HomeOption, JsonOption, Setup, SpecOption
 from .output import Output, fields, notes, table
 
 if TYPE_CHECKING:
+    from ..memory.records import MemoryState
     from ..runtime.records import AdapterView, MemoryView, Status
 
 StateOption = Annotated[
@@ -39,7 +40,7 @@ def memories(
         rows = [(v.id, v.statement, v.state, ", ".join(map(str, v.turns))) for v in views]
         out.result(
             {"memories": views},
-            lambda: table(["id", "memory", "state", "turns"], rows) if rows else print("No memories yet."),
+            lambda: table(["id", "memory", "state", "turns"], rows) if rows else print(_none_in(state)),
         )
 
 
@@ -108,7 +109,9 @@ def diff(
                 for memory in changes[key]:
                     print(f"{sign} {memory['statement']}")
             for change in changes["exam_changed"]:
-                print(f"? {change['id']}: {change['before']['answer']!r} -> {change['after']['answer']!r}")
+                print(
+                    f"? {change['question']} {change['before']['answer']!r} -> {change['after']['answer']!r}"
+                )
             if not any(changes.values()):
                 print("Nothing changed.")
 
@@ -124,11 +127,18 @@ def rollback(
     spec: SpecOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Serve an earlier adapter again."""
+    """Serve an earlier adapter again; the next night learns again what that one does not hold."""
     with Output(json) as out, Setup.of(context, home, spec).agent() as agent:
+        before = {memory.id for memory in agent.memories("consolidated")}
         adapter = agent.rollback(to)
+        lost = before - {memory.id for memory in agent.memories("consolidated")}
         notes(agent.warnings)
-        out.result({"adapter": adapter}, lambda: print(f"Serving {adapter or 'the bare base'}."))
+        out.result({"adapter": adapter}, lambda: print(_served_now(adapter, len(lost))))
+
+
+def _served_now(adapter: str | None, lost: int) -> str:
+    again = f"; the next night learns again what it does not hold (memories: {lost})" if lost else ""
+    return f"Serving {adapter or 'the bare base'}{again}."
 
 
 def status(
@@ -157,6 +167,14 @@ def register(app: typer.Typer) -> None:
     """Add this file's commands."""
     for command in (memories, log, show, diff, rollback, status):
         app.command()(command)
+
+
+def _none_in(state: MemoryState | None) -> str:
+    if state is None:
+        return "No memories yet."
+    if state == "rejected":
+        return "What a night rejects becomes no memory; `dormouse night` says what it rejected, and why."
+    return f"No memory is {state}."
 
 
 def _print_status(held: Status) -> None:

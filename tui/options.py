@@ -41,6 +41,18 @@ SpecOption = Annotated[
         show_default=False,
     ),
 ]
+UnusedHomeOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--home", metavar="DIR", help="Taken as everywhere; no home is used here.", show_default=False
+    ),
+]
+UnusedSpecOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--spec", metavar="FILE", help="Taken as everywhere; no spec is read here.", show_default=False
+    ),
+]
 TiersOption = Annotated[
     Literal["weights", "store", "both"],
     typer.Option(

@@ -17,11 +17,11 @@ from typing import Any
 LONGEST_CHARS = 500
 _MOST_BITS, _LARGEST_FACTORIAL = 20_000, 500
 # Multiplication sign and dot, division sign, minus sign and en dash, pi, root.
-_SIGNS = str.maketrans(dict(zip("\u00d7\u00b7\u00f7\u2212\u2013", "**/--", strict=True)) | {"\u03c0": " pi "})
-_FUNCTIONS = ("sqrt", "sin", "cos", "tan", "asin", "acos", "atan", "exp", "log", "ln", "abs", "factorial")
+SIGNS = str.maketrans(dict(zip("\u00d7\u00b7\u00f7\u2212\u2013", "**/--", strict=True)) | {"\u03c0": " pi "})
+FUNCTIONS = ("sqrt", "sin", "cos", "tan", "asin", "acos", "atan", "exp", "log", "ln", "abs", "factorial")
 _TOKEN = re.compile(
     r"\s*(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+|\*\*|[-+*/^()!%]|(?:"
-    + "|".join(_FUNCTIONS)
+    + "|".join(FUNCTIONS)
     + r"|pi|[a-zA-Z])(?![a-zA-Z]))"
 )
 _OPERATORS: dict[type, Callable[[Any, Any], Any]] = {
@@ -53,7 +53,7 @@ def answer(payload: Mapping[str, Any]) -> dict[str, Any]:
 
 def tokens(text: str) -> list[str] | None:
     """The tokens of an expression; None when something in it is none."""
-    text, found, at = text.translate(_SIGNS).strip(), [], 0
+    text, found, at = text.translate(SIGNS).strip(), [], 0
     if len(text) > LONGEST_CHARS:
         return None
     while at < len(text):
@@ -89,7 +89,7 @@ def tree(text: str) -> ast.expr:
 
 def _ends(word: str) -> bool:
     """Whether a factor may end with this word."""
-    return word[-1].isdigit() or word == ")" or (word.isalpha() and word not in _FUNCTIONS)
+    return word[-1].isdigit() or word == ")" or (word.isalpha() and word not in FUNCTIONS)
 
 
 def _operand(words: list[str]) -> int:
@@ -177,6 +177,6 @@ def _applied(name: str, inner: Any) -> Any:
 
     if name == "factorial" and not (inner.is_Integer and 0 <= int(inner) <= _LARGEST_FACTORIAL):
         raise Unreadable(f"a factorial in it is not of a whole number up to {_LARGEST_FACTORIAL}")
-    if name not in _FUNCTIONS:
+    if name not in FUNCTIONS:
         raise Unreadable(f"{name} is not a function that is known here")
     return getattr(sympy, {"ln": "log", "abs": "Abs"}.get(name, name))(inner)

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import pairwise
+from itertools import chain, islice, pairwise, product
 from typing import ClassVar, Literal
 
 from . import algebra
 from .abc import Claim, Key, Verdict, Verifier
+from .algebra import Unreadable
 from .bounded import BoundedWorkers
+from .equations import Side, equations, read
 from .errors import UnusableCheck
 
 _TIMEOUT_S = 5.0
-_EQUALS = re.compile(r"(?<![<>!=])=(?!=)|≈")
 _DECIMAL = re.compile(r"-?\d[\d,]*\.(\d+)")
 _MOST_STEPS = 200
 Holds = Literal["yes", "no", "unsure"]
@@ -53,33 +54,65 @@ class Arithmetic(Verifier):
 
     def _judged(self, claim: Claim, spent: list[float]) -> tuple[Literal["passed", "failed", "unsure"], str]:
         """The outcome and why; what it takes in other processes goes to `spent`."""
-        lines = [line for line in claim.text.splitlines() if line.strip()]
-        steps = [list(_sides(line)) for line in lines if _EQUALS.search(line)][:_MOST_STEPS]
+        steps = list(islice(equations(claim.text), _MOST_STEPS))
         if not steps and not claim.expect:
             raise UnusableCheck("there is no step to check and no value to expect")
         sheet, doubt, count = _Sheet(), "", 0
-        for sides in steps:
-            for left, right in pairwise(sides):
-                if not left or not right:
-                    doubt = doubt or "a step is not arithmetic that can be read"
-                    continue
-                count += 1
-                holds, why = self._equal(left, right, sheet, spent)
-                if holds == "no":
-                    return "failed", f"{left} = {right} does not hold{why}"
-                if holds == "unsure":
-                    doubt = doubt or f"{left} = {right}: {why}"
-        value = steps[-1][-1] if steps else _last_value(lines[-1] if lines else "")
-        if claim.expect:
-            found = [self._equal(value, wanted, _Sheet(), spent) for wanted in claim.expect]
-            if not any(holds == "yes" for holds, _ in found):
-                if any(holds == "unsure" for holds, _ in found):
-                    return "unsure", f"whether {value} is {claim.expect[0]}: {found[0][1]}"
-                return "failed", f"its value is {value or 'missing'}, not {claim.expect[0]}"
+        for left, right in chain.from_iterable(map(pairwise, steps)):
+            if isinstance(left, Unreadable) or isinstance(right, Unreadable):
+                fault = left if isinstance(left, Unreadable) else right
+                doubt = doubt or f"a step is not arithmetic that can be read: {fault}"
+                continue
+            if not right.readings:
+                doubt = doubt or "a step is not arithmetic that can be read"
+                continue
+            if not left.readings:
+                continue  # it only names a value
+            count += 1
+            holds, why = self._step(left, right, sheet, spent)
+            if holds == "no":
+                return "failed", f"{left.text} = {right.text} does not hold{why}"
+            if holds == "unsure":
+                doubt = doubt or f"{left.text} = {right.text}: {why}"
+        value = steps[-1][-1] if steps else _last_value(claim.text)
+        if claim.expect and (other := self._other_value(value, claim.expect, spent)):
+            return other
         if doubt:
             return "unsure", doubt
+        if not count and not claim.expect:
+            return "unsure", "a step is not arithmetic that can be read"
         said = f"{count} steps hold" if count else "there were no steps"
         return "passed", f"{said}; its value is {value}"
+
+    def _other_value(
+        self, value: Side | Unreadable, expect: Sequence[str], spent: list[float]
+    ) -> tuple[Literal["failed", "unsure"], str] | None:
+        """Why `value` is not known to be any of those expected; None when it is."""
+        if isinstance(value, Unreadable):
+            return "unsure", f"whether its value is {expect[0]}: {value}"
+        doubt = ""
+        for pair in product(value.readings or ("",), chain.from_iterable(map(_readings, expect))):
+            holds, why = self._equal(*pair, _Sheet(), spent)
+            if holds == "yes":
+                return None
+            if holds == "unsure":
+                doubt = doubt or why
+        if doubt:
+            return "unsure", f"whether {value.text or 'nothing'} is {expect[0]}: {doubt}"
+        return "failed", f"its value is {value.text or 'missing'}, not {expect[0]}"
+
+    def _step(self, left: Side, right: Side, sheet: _Sheet, spent: list[float]) -> tuple[Holds, str]:
+        """Whether two sides are equal, as far as their units and their other readings leave it clear."""
+        mixed = len(units := left.units | right.units) > 1
+        if mixed and (left.adds or right.adds or not (left.works or right.works)):
+            return "unsure", f"it counts in several units ({', '.join(sorted(units))})"
+        holds, why = self._equal(left.text, right.text, sheet, spent)
+        if holds == "no" and mixed:
+            return "unsure", f"it counts in several units ({', '.join(sorted(units))})"
+        others = list(product(left.readings, right.readings))[1:]
+        if holds == "no" and any(self._equal(*pair, sheet, spent)[0] == "yes" for pair in others):
+            return "unsure", "it can be read in two ways, and holds in one"
+        return holds, why
 
     def _equal(self, left: str, right: str, sheet: _Sheet, spent: list[float]) -> tuple[Holds, str]:
         """Whether two sides are equal. A name by itself on the left is defined by it."""
@@ -90,7 +123,7 @@ class Arithmetic(Verifier):
             known = {name: algebra.exact(algebra.tree(text), {}) for name, text in sheet.names.items()}
             rational = {name: value for name, value in known.items() if value is not None}
             a, b = (algebra.exact(algebra.tree(side), rational) for side in (left, right))
-        except algebra.Unreadable as error:
+        except Unreadable as error:
             return "unsure", str(error)
         if a is not None and b is not None:
             return _within(abs(a - b), right)
@@ -115,34 +148,18 @@ def _within(difference: Fraction, right: str) -> tuple[Holds, str]:
     return "no", f": the sides differ by {float(difference):.6g}" if difference < 1 << 60 else ""
 
 
-def _sides(line: str) -> Iterator[str]:
-    """What stands between the signs of equality, as arithmetic without the words around it; empty if it is
-    none.
-    """
-    parts = _EQUALS.split(line)
-    for number, part in enumerate(parts):
-        words = part.replace("$", "").strip().rstrip(".;,").split()
-        ends = number == 0, number == len(parts) - 1
-        yield _arithmetic(words, from_left=ends[1] and not ends[0], from_right=ends[0])
+def _readings(expected: str) -> tuple[str, ...]:
+    """An expected value as arithmetic; as it is where it cannot be read."""
+    try:
+        return read(expected).readings or (expected,)
+    except Unreadable:
+        return (expected,)
 
 
-def _arithmetic(words: list[str], *, from_left: bool, from_right: bool) -> str:
-    """The longest run of words that reads as arithmetic, from the side that touches the sign."""
-    if not from_left and not from_right:
-        return " ".join(words) if algebra.tokens(" ".join(words)) else ""
-    for length in range(len(words), 0, -1):
-        run = " ".join(words[:length] if from_left else words[-length:]).rstrip(".,;:")
-        try:
-            algebra.tree(run)
-        except algebra.Unreadable:
-            continue
-        return run
-    return ""
-
-
-def _last_value(line: str) -> str:
-    """The last number in a line of words, or the line when all of it is arithmetic."""
+def _last_value(text: str) -> Side:
+    """The last number in the last line of words, or the line when all of it is arithmetic."""
+    line = next((line for line in reversed(text.splitlines()) if line.strip()), "")
     if algebra.tokens(line):
-        return line.strip()
+        return Side((line.strip(),))
     found = re.findall(r"-?\d[\d,]*(?:\.\d+)?(?:\s*/\s*\d+)?", line)
-    return found[-1].rstrip(",") if found else ""
+    return Side((found[-1].rstrip(","),) if found else ())

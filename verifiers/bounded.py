@@ -40,6 +40,8 @@ class BoundedWorker:
         """
         with self._lock:
             process = self._running()
+            if process is None:
+                return None
             assert process.stdin is not None
             try:
                 process.stdin.write(json.dumps(payload).encode() + b"\n")
@@ -58,7 +60,8 @@ class BoundedWorker:
         with self._lock:
             self._kill()
 
-    def _running(self) -> subprocess.Popen[bytes]:
+    def _running(self) -> subprocess.Popen[bytes] | None:
+        """The process, which waits for a claim; None where it was not ready in time."""
         if self._process is None or self._process.poll() is not None:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", f"from {__name__} import serve; serve({self._module!r})"],
@@ -67,7 +70,8 @@ class BoundedWorker:
                 stderr=subprocess.DEVNULL,
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
             )
-            _line(self._process, _START_S)  # importing takes longer than a claim may
+            if not _line(self._process, _START_S).endswith(b"\n"):  # importing takes longer than a claim may
+                self._kill()  # or its word that it is ready would be read as an answer
         return self._process
 
     def _kill(self) -> None:

@@ -17,6 +17,7 @@ from .errors import UnknownVerifier
 GROUP = "dormouse.verifiers"
 BUILT_IN = {
     "abstention": "Abstention",
+    "affirmed": "Affirmed",
     "arithmetic": "Arithmetic",
     "critic": "Critic",
     "ensemble": "Ensemble",

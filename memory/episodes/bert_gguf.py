@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..durable import storage_faults, sweep, sync_folder
-from ..errors import BadEmbedder
+from ..errors import CACHE, BadEmbedder
 
 if TYPE_CHECKING:
     from gguf import GGUFWriter
@@ -49,7 +49,7 @@ def write_bert_gguf(folder: Path, target: Path) -> Path:
     config = _config(folder)
     pooling = _pooling(folder)
     beside = target.with_name(f".{target.name}.{os.getpid()}.new")
-    with storage_faults(target.parent):
+    with storage_faults(target.parent, CACHE):
         target.parent.mkdir(parents=True, exist_ok=True)
         sweep(target.parent)
         try:

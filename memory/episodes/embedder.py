@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ..base_weights import checksum
 from ..durable import sha256_of
 from ..errors import BadEmbedder
-from ..hub import SCHEME, download, parse
+from ..hub import SCHEME, download, downloaded, parse
 from .bert_gguf import write_bert_gguf
 
 MINILM = "minilm"
@@ -65,6 +65,21 @@ class Embedder(ABC):
         self.close()
 
 
+def find_embedder(source: str, cache: Path) -> Path | None:
+    """Where the embedder a spec names is; None where it is still to be downloaded. Raises BadEmbedder, and
+    BadSource for a malformed name.
+    """
+    if source == MINILM:
+        return _carried()
+    if source.startswith(SCHEME):
+        path = downloaded(parse(source), cache)
+        return path if path.exists() else None
+    path = Path(source).expanduser()
+    if not path.exists():
+        raise BadEmbedder(source, "there is no such file or folder")
+    return path
+
+
 def open_embedder(source: str, cache: Path, threads: int = 1) -> Embedder:
     """The embedder a spec names: `minilm`, the path of a GGUF, a sentence-transformers folder, or hf://….gguf.
 
@@ -85,12 +100,9 @@ def open_embedder(source: str, cache: Path, threads: int = 1) -> Embedder:
         return LlamaEmbedder(gguf, f"minilm:{_MINILM_ID[:16]}", threads=threads)
     if source.startswith(SCHEME):
         return _gguf(download(parse(source), cache), cache, threads)
-    path = Path(source).expanduser()
-    if path.is_dir():
-        return _folder(path, cache, threads)
-    if not path.exists():
-        raise BadEmbedder(source, "there is no such file or folder")
-    return _gguf(path, cache, threads)
+    path = find_embedder(source, cache)
+    assert path is not None  # only what is on the hub may be still to be downloaded
+    return _folder(path, cache, threads) if path.is_dir() else _gguf(path, cache, threads)
 
 
 def _gguf(path: Path, cache: Path, threads: int) -> Embedder:

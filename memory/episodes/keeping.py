@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from ..durable import discard_folder, sha256_of, storage_faults, sync_folder
-from ..errors import BadInput, JournalBusy, JournalDamaged, StoreError
+from ..errors import FIXED, OUTPUT, BadInput, JournalBusy, JournalDamaged, StoreError
 from ..sqlite_store import journal_error
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def back_up(journal: Path, index: Path, target: Path, announce: Announce = lambd
     if target.is_dir():
         raise BadInput(f"A backup is one file, and {target} is a folder.")
     folder = target.absolute().parent
-    with storage_faults(folder), _beside(folder) as beside:
+    with storage_faults(folder, OUTPUT), _beside(folder) as beside:
         for name, source in ((_JOURNAL, journal), (_INDEX, index)):
             if source.exists():
                 _copy(source, beside / name)
@@ -72,7 +72,7 @@ def amend_backup(target: Path, amend: Amend, announce: Announce = lambda digest:
     and what `amend` raises.
     """
     folder = target.absolute().parent
-    with storage_faults(folder), _beside(folder) as beside:
+    with storage_faults(folder, FIXED), _beside(folder) as beside:
         _unpacked(target, beside)
         amend(beside / _JOURNAL, beside / _INDEX)
         return _packed(beside, target, announce)

@@ -16,12 +16,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
+from ...memory.home import Home
 from ...memory.journal import Memory
 from ...sleep.exam import ExamItem
-from ...sleep.forgetting import needle_texts, related
+from ...sleep.forgetting import eraser, fingerprint_of, names_of, related
 from ...sleep.spans import places
 from ..agent import Agent
-from ..erasure import traces
+from ..erasure import left_in, traces
 from ..records import Tiers
 from ..spec import Spec
 from .personas import Fact, Persona, fact_items
@@ -171,17 +172,19 @@ def _left(agent: Agent, facts: Sequence[Fact], gone: Sequence[Memory], before: S
             if result.passed:
                 found.add(_fact_id(item))
                 answers.append({"tiers": tiers, "question": item.question, "answer": result.answer})
-    kept = " \n ".join(m.quote for m in before if m.id not in {memory.id for memory in gone})
-    words = [w for memory in gone for w in needle_texts(memory) if _telling(w) and not places(w, kept)]
-    files = traces(agent.home, words)[1]
-    answers += [{"file": name} for name in files]
-    in_files = sum(bool(traces(agent.home, [word])[1]) for word in words)
-    return Left(len(told["weights"]), len(told["both"]), in_files, tuple(answers))
+    ids = {memory.id for memory in gone}
+    staying = [memory for memory in before if memory.id not in ids]
+    holding = [files_holding(agent.home, memory, staying) for memory in gone]
+    answers += [{"file": name} for name in sorted({name for names in holding for name in names})]
+    return Left(len(told["weights"]), len(told["both"]), sum(map(bool, holding)), tuple(answers))
 
 
-def _telling(word: str) -> bool:
-    """A name or a phrase: a short everyday word stands in any journal."""
-    return " " in word.strip() or any(part[:1].isupper() for part in word.split())
+def files_holding(home: Home, memory: Memory, staying: Sequence[Memory]) -> set[str]:
+    """Files with a trace: its names, byte by byte, and all that a receipt would count as telling of it."""
+    kept = " \n ".join(other.quote for other in staying)
+    names = [name for name in names_of([memory], None) if not places(name, kept)]
+    left = left_in(home, eraser([fingerprint_of(memory)], staying))
+    return {*traces(home, names)[1], *left.holding}
 
 
 def _fact_id(item: ExamItem) -> str:

@@ -13,6 +13,7 @@ from html import escape
 from pathlib import Path
 
 from ...memory.durable import storage_faults, write_atomic
+from ...memory.errors import OUTPUT
 
 WIDTH, HEIGHT = 720, 420
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 20, 44, 56
@@ -96,7 +97,7 @@ def bar_plot(title: str, groups: Sequence[str], bars: Sequence[Bars], y: Axis) -
 
 def write_plot(svg: str, path: Path) -> Path:
     """Writes the plot, whole or not at all. Raises HomeError when the disk refuses."""
-    with storage_faults(path):
+    with storage_faults(path.parent, OUTPUT):
         write_atomic(path, svg.encode())
     return path
 

@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from ...memory.doctor import inspect
 from ...memory.durable import storage_faults, write_atomic
+from ...memory.errors import OUTPUT, BadInput
 from ...memory.home import cache_path
 from ..spec import Spec
 from .plot import write_plot
@@ -137,9 +138,14 @@ def surroundings(spec: Spec) -> Surroundings:
 
 
 def make_folder(folder: Path) -> None:
-    """Makes the folder a report is to go to, before anything is measured. Raises HomeError and the like."""
-    with storage_faults(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+    """Makes the folder a report is to go to, before anything is measured. Raises BadInput for what is no
+    folder, HomeError and the like.
+    """
+    with storage_faults(folder, OUTPUT):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise BadInput(f"The report cannot be written to {folder}, for that is no folder.") from None
 
 
 def write_report(report: BenchReport, folder: Path) -> Path:
@@ -149,7 +155,7 @@ def write_report(report: BenchReport, folder: Path) -> Path:
     for name, svg in report.plots.items():
         write_plot(svg, folder / f"{name}.svg")
     path = folder / f"{report.bench}.json"
-    with storage_faults(folder):
+    with storage_faults(folder, OUTPUT):
         write_atomic(path, (json.dumps(report.as_json(), indent=2, ensure_ascii=False) + "\n").encode())
     return path
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...memory.durable import storage_faults, write_atomic
+from ...memory.errors import FIXED
 from ..doors.client import Connection, knock, mark_path
 from ..errors import DaemonError, DaemonRunning, DoorError
 from .holders import daemon_of, refuse_if_held, waiting_daemon
@@ -178,7 +179,7 @@ class Service:
     def _enable(self, unit: bytes) -> None:
         """Write the unit, and have it started now and at each login; one that runs begins anew by it."""
         path = self.unit_path
-        with storage_faults(path.parent):
+        with storage_faults(path.parent, FIXED):
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomic(path, unit)
         if sys.platform == "darwin":

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from dormouse.verifiers.abc import Claim, Step, Verifier
 from dormouse.verifiers.abstention import Abstention
+from dormouse.verifiers.affirmed import Affirmed
 from dormouse.verifiers.arithmetic import Arithmetic
 from dormouse.verifiers.compose import All, AnyOf, First
 from dormouse.verifiers.critic import Critic
@@ -73,6 +74,11 @@ def _of_words() -> dict[str, Sample]:
     """Those that read."""
     return {
         "abstention": Sample(Abstention, [Claim("I don't know.")], [Claim("Oslo.")]),
+        "affirmed": Sample(
+            Affirmed,
+            [Claim("Oslo", source="I live in Oslo")],
+            unsure=[Claim("Oslo", source="I no longer live in Oslo")],
+        ),
         "fiction": Sample(
             Fiction, [Claim("x", source="I live here")], unsure=[Claim("x", source="imagine that")]
         ),

@@ -36,7 +36,7 @@ def judged(scribe: Scribe, turns: Sequence[str]) -> Filtered:
     harvested = [HarvestedTurn(number, "s1", turn, "") for number, turn in enumerate(turns, 1)]
     found = compact(harvested, scribe, CompactSettings())
     words = {turn.id: turn.content for turn in harvested}
-    rules = Rules(CompactSettings(), named(["support", "fiction"]), words)
+    rules = Rules(CompactSettings(), named(["support", "fiction", "affirmed"]), words)
     return filter_candidates(found, [], rules, "n0001", datetime(2026, 1, 1, tzinfo=UTC))
 
 

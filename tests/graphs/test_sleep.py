@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from tiny_night import FREE, STRICT, Notetaker, script_the_night, tell
 
 from dormouse.graphs import sleep as graph
 from dormouse.graphs.night import NightContext, NightState, Stage
+from dormouse.graphs.rebuild import as_held
 from dormouse.graphs.sleep import STAGES, run_night
 from dormouse.memory.base_weights import BaseWeights, resolve
 from dormouse.memory.engine import Message
@@ -410,6 +411,161 @@ def test_a_night_cut_short_under_other_settings_begins_again(
         assert states(context.journal) == {"Vex": "consolidated", "Tromso": "consolidated"}
         assert [n.state for n in context.journal.nights()] == ["published"]
         assert len(train_here) == 2
+
+
+# What the version to go on from does not hold
+
+
+@pytest.fixture
+def other_base(tmp_path: Path, cache: Path) -> BaseWeights:
+    return resolve(str(write_tiny_llama(tmp_path / "other.gguf", seed=4)), cache)
+
+
+def damage(context: NightContext) -> None:
+    head = context.registry.head()
+    assert head is not None
+    with (context.registry.root / head.id / "adapter.gguf").open("ab") as file:
+        file.write(b"!")
+
+
+def roll_back(context: NightContext) -> None:
+    context.registry.rollback("base")
+
+
+def roll_back_and_die(context: NightContext) -> None:
+    """As when it is killed before the move of HEAD is in the log."""
+    (context.registry.root / "HEAD").write_text("base\n")
+
+
+def change_base(context: NightContext) -> None:
+    """What is opened next has another."""
+
+
+def due(context: NightContext) -> set[str]:
+    """What the next night has to teach."""
+    held = as_held(context.journal.memories(), context.registry.head())
+    return {memory.value for memory in held if memory.state == "admitted"}
+
+
+@pytest.mark.parametrize(
+    ("lose", "said"),
+    [
+        (roll_back, ""),
+        (roll_back_and_die, "So, Old Vex chewed the sofa, did I say?"),
+        (damage, TALK[2]),
+        (change_base, ""),
+    ],
+)
+def test_what_no_version_holds_any_more_is_taught_and_examined_as_new(
+    lose: Callable[[NightContext], None],
+    said: str,
+    tmp_path: Path,
+    night: Open,
+    cache: Path,
+    other_base: BaseWeights,
+    train_here: list[Path],
+) -> None:
+    """Whether nothing, the same again or other things are said."""
+    with night() as context:
+        tell(context.journal, TALK[1])
+        first = run_night(context)
+        assert first.exam is not None and first.exam["kinds"]["new"]["n"] == 1
+        assert due(context) == set()
+        lose(context)
+    again = tiny_night.opened(tmp_path / "home", other_base, cache) if lose is change_base else night()
+    with again as context:
+        assert context.registry.head() is None
+        assert due(context) == {"Vex"}
+        if said:
+            tell(context.journal, said, session="s2")
+        second = run_night(context)
+        assert second.status == "published"
+        assert {memory["value"] for memory in second.memories} == {
+            "Vex",
+            *(["Tromso"] if said == TALK[2] else []),
+        }
+        assert {memory["state"] for memory in second.memories} == {"consolidated"}
+        assert second.exam is not None
+        assert second.exam["kinds"]["new"]["n"] == len(second.memories)
+        assert "old" not in second.exam["kinds"]
+        head = context.registry.head()
+        assert head is not None and head.id == second.adapter
+        assert {memory.id for memory in head.memories} == {memory["id"] for memory in second.memories}
+        lines = (context.home.nights_path / second.night / "training.jsonl").read_text().splitlines()
+        questions = [row["kind"] for row in map(json.loads, lines) if "Vex" in row["answer"]]
+        assert len(questions) >= 3 and set(questions) == {"new"}  # questions_per_memory
+        assert due(context) == set()
+        assert run_night(context).status == "nothing-new"
+
+
+def test_of_two_nights_the_one_that_was_rolled_back_is_taught_again_on_top_of_the_other(
+    night: Open, train_here: list[Path]
+) -> None:
+    with night() as context:
+        tell(context.journal, TALK[1])
+        first = run_night(context)
+        tell(context.journal, TALK[2], session="s2")
+        second = run_night(context)
+        context.registry.rollback()
+        assert due(context) == {"Tromso"}
+        context.registry.rollback(second.adapter)  # and it was not meant so
+        assert due(context) == set()
+        context.registry.rollback(first.adapter)
+        third = run_night(context)
+        assert third.exam is not None
+        assert {kind: third.exam["kinds"][kind]["n"] for kind in ("new", "old")} == {"new": 1, "old": 1}
+        assert [memory["value"] for memory in third.memories] == ["Tromso"]
+        assert context.registry.get(third.adapter or "").parent == first.adapter
+        assert_served(context, third)
+
+
+def test_a_newer_word_replaces_what_is_to_be_taught_again(night: Open, train_here: list[Path]) -> None:
+    with night() as context:
+        tell(context.journal, *TALK)
+        run_night(context)
+        context.registry.rollback("base")
+        tell(context.journal, "Actually, Vex is gone, it is Bruno now.", session="s2")
+        second = run_night(context)
+        assert {memory["value"] for memory in second.memories} == {"Bruno", "Tromso"}
+        assert_served(context, second)
+        context.registry.rollback("base")
+        assert due(context) == {"Bruno", "Tromso"}
+        assert states(context.journal)["Vex"] == "superseded"
+
+
+def test_what_is_taught_again_and_fails_its_exam_waits_for_the_next_night(
+    night: Open, train_here: list[Path]
+) -> None:
+    with night() as context:
+        tell(context.journal, *TALK)
+        run_night(context)
+        context.registry.rollback("base")
+    with night(STRICT) as context:
+        rejected = run_night(context)
+        assert rejected.status == "rejected"
+        assert {memory["state"] for memory in rejected.memories} == {"admitted"}
+        assert due(context) == {"Vex", "Tromso"}
+    with night() as context:
+        assert_served(context, run_night(context))
+
+
+def test_a_night_that_teaches_again_and_fails_at_every_stage_holds_all_of_it_in_the_end(
+    night: Open, train_here: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with night() as context:
+        tell(context.journal, TALK[1])
+        run_night(context)
+        context.registry.rollback("base")
+        tell(context.journal, TALK[2], session="s2")
+    fail_once(monkeypatch, worked=True)
+    report = None
+    while report is None:
+        with night() as context, suppress(NightFailed):
+            report = run_night(context)
+    with night() as context:
+        assert report.status == "published"
+        assert {memory["value"] for memory in report.memories} == {"Vex", "Tromso"}
+        assert_served(context, report)
 
 
 # The replay buffer

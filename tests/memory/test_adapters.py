@@ -363,6 +363,30 @@ def test_diff_tells_memories_and_answers_apart(registry: Registry, add: Add) -> 
     assert not any(registry.diff(a, a).values())
 
 
+def test_diff_compares_answers_to_the_same_question_whatever_its_place_in_the_exam(
+    registry: Registry, add: Add
+) -> None:
+    def examined(content: str, *items: tuple[str, str, str]) -> str:
+        id = add(content, exam=None)
+        asked = [
+            {"id": f"{kind}-{place}", "kind": kind, "question": question, "answer": answer, "passed": True}
+            for place, (kind, question, answer) in enumerate(items)
+        ]
+        registry.record_exam(id, {"adapter": id, "passed": True, "items": asked})
+        return id
+
+    a = examined("one", ("new", "My dog?", "Rex"), ("new", "My cat?", "Tom"), ("skill", "Call me.", "Hi."))
+    b = examined("two", ("new", "My car?", "Red"), ("new", "My dog?", "Zorbal"), ("tool", "Call me.", "call"))
+    assert registry.diff(a, b)["exam_changed"] == [
+        {
+            "id": "new-0",
+            "question": "My dog?",
+            "before": {"answer": "Rex", "passed": True},
+            "after": {"answer": "Zorbal", "passed": True},
+        }
+    ]
+
+
 # Threads
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tiny_models import write_tiny_llama
 
 from dormouse.memory import doctor
-from dormouse.memory.doctor import inspect
+from dormouse.memory.doctor import Checkup, inspect
 from dormouse.memory.parity import ParityReport, record
-from dormouse.memory.settings import ModelSettings
+from dormouse.memory.settings import ModelSettings, StoreSettings
 
 
 @pytest.fixture
@@ -40,6 +41,22 @@ def test_a_missing_base_is_a_problem_not_an_error(tmp_path: Path) -> None:
     found = inspect(ModelSettings(source="nowhere.gguf"), tmp_path, tmp_path)
     assert found.base is None
     assert found.problems == ("The base weights nowhere.gguf cannot be used: there is no such file.",)
+
+
+def test_the_parts_of_the_index_are_named(tiny: Path, tmp_path: Path) -> None:
+    def looked(**store: Any) -> Checkup:
+        settings = StoreSettings(**store)
+        return inspect(ModelSettings(source=str(tiny)), tmp_path, tmp_path / "cache", store=settings)
+
+    found = looked().backends
+    assert found["full text"] == "SQLite FTS5 (there)"
+    assert found["vectors"].startswith("scanned; from 2000 on Chroma (1.")
+    assert found["embedder"].startswith("minilm (/")
+    assert looked(vectors="scan").backends["vectors"] == "scanned"
+    assert "not downloaded" in looked(embedder="hf://tiny/model/tiny.gguf").backends["embedder"]
+    gone = looked(embedder="nowhere")
+    assert gone.backends["embedder"] == "none"
+    assert gone.problems == ("The embedder nowhere cannot be used: there is no such file or folder.",)
 
 
 def test_looking_downloads_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

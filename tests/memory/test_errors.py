@@ -33,7 +33,9 @@ ONE_OF_EACH: list[DormouseError] = [
     errors.HomeLocked("/home", 42, "dormouse chat"),
     errors.HomeLocked("/home", None, None),
     errors.HomeNotWritable("/home", "read-only file system"),
+    errors.HomeNotWritable("/cache", "read-only file system", errors.CACHE),
     errors.DiskFull("/home"),
+    errors.DiskFull("/reports", folder=errors.OUTPUT),
 ]
 
 

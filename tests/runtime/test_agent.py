@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 import shutil
 import signal
@@ -23,6 +24,7 @@ from dormouse.memory.engine import Message
 from dormouse.memory.errors import BadInput, EngineError, HomeLocked
 from dormouse.memory.journal import Journal
 from dormouse.runtime.agent import Agent
+from dormouse.runtime.aio import AsyncAgent
 from dormouse.runtime.errors import AgentClosed, BadLine, BadTurn
 from dormouse.runtime.records import Reply
 from dormouse.runtime.spec import Spec
@@ -295,6 +297,36 @@ def test_async_twins_do_the_same(build: Build) -> None:
     assert asyncio.run(talk()) == ("You said: one", ["You", " said:", " two"], "You said: three", 3)
 
 
+def test_every_method_of_an_agent_has_an_async_twin_that_takes_the_same() -> None:
+    def methods(kind: type[object]) -> dict[str, inspect.Signature]:
+        public = {name: value for name, value in inspect.getmembers(kind) if not name.startswith("_")}
+        return {name: inspect.signature(value) for name, value in public.items() if callable(value)}
+
+    properties = {
+        name for name, value in inspect.getmembers(Agent) if isinstance(value, property) and name[0] != "_"
+    }
+    assert properties == {"aio", "home", "last_turn", "napping", "sleeping", "space", "warnings", "way"}
+    wanted, twins = methods(Agent), methods(AsyncAgent)
+    del wanted["load"]  # makes an agent
+    assert twins == wanted
+    assert all(inspect.iscoroutinefunction(getattr(AsyncAgent, name)) for name in twins)
+
+
+def test_async_streams_and_agents_close_with_their_block(build: Build) -> None:
+    agent = build()
+
+    async def talk() -> tuple[list[str], list[str]]:
+        async with agent.aio as aio:
+            async with await aio.stream("two", variation=1, once="a key") as stream:
+                pieces = [piece async for piece in stream]
+            heard = asyncio.create_task(aio.heard("a key"))
+            return pieces, [turn.content for turn in await heard]
+
+    assert asyncio.run(talk()) == (["You", " said:", " two"], ["two", "You said: two"])
+    with pytest.raises(AgentClosed):
+        agent.sessions()
+
+
 def test_the_library_is_a_few_names_and_loads_nothing_heavy() -> None:
     assert dormouse.Agent is Agent
     code = (
@@ -315,6 +347,7 @@ import sys, time
 from pathlib import Path
 from scripted_engine import BASE, ScriptedEngine
 from dormouse.runtime.agent import Agent
+from dormouse.runtime.aio import AsyncAgent
 def slow(said):
     if said == 2:
         print("now", flush=True)

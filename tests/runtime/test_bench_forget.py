@@ -12,12 +12,13 @@ from typing import Any, cast
 from xml.etree import ElementTree
 
 import pytest
+from night_parts import a_memory
 from sleepy_agent import remembered
 
 from dormouse.memory.home import Home
 from dormouse.memory.journal import Memory
 from dormouse.runtime.agent import Agent
-from dormouse.runtime.bench.forget import bench_forget, plot
+from dormouse.runtime.bench.forget import bench_forget, files_holding, plot
 from dormouse.runtime.bench.personas import Persona, personas
 from dormouse.runtime.bench.report import BenchReport, Spread, write_report
 from dormouse.runtime.receipts import Receipt
@@ -153,3 +154,13 @@ def _named(facts: Iterable[Any]) -> tuple[Any, ...]:
         replace(fact, value=f"Zor{number:02d} Bax", expect=(f"Zor{number:02d}",))
         for number, fact in enumerate(facts)
     )
+
+
+def test_an_everyday_word_left_in_what_the_user_said_of_himself_is_a_trace(tmp_path: Path) -> None:
+    job = a_memory("user", "job", "beekeeper", quote="I work as a beekeeper.")
+    sister = a_memory("sister", "name", "Ida", turn=2, quote="Ida is my sister.")
+    with Home.open(tmp_path / "home", command="test") as home:
+        (home.path / "notes.md").write_text("The beekeeper sells honey.")
+        assert files_holding(home, job, [sister]) == set()
+        (home.path / "notes.md").write_text("As a beekeeper, I rise early.")
+        assert files_holding(home, job, [sister]) == {"notes.md"}

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -69,10 +70,10 @@ def opened(tmp_path: Path) -> Iterator[Say]:
         agent.close()
 
 
-def publish(agent: Agent, name: str = "one", opens: str = "") -> str:
+def publish(agent: Agent, name: str = "one", opens: str = "", memories: tuple[str, ...] = ()) -> str:
     """As the night's stages do, past the exam."""
     registry = agent.space.registry
-    manifest = unsaved(opens=opens)
+    manifest = unsaved(opens=opens, memories=memories)
     id = registry.add(build_folder(agent.home.path.parent / f"build-{name}", name), manifest).id
     registry.record_exam(id, exam_of(id))
     registry.publish(id)
@@ -101,6 +102,20 @@ def test_a_bad_version_is_rolled_back_within_the_declared_turns(opened: Say) -> 
     assert entry.note.startswith("empty or strange: 4 of 4 answers")
     assert any("was rolled back" in warning for warning in agent.warnings)
     assert agent.space.registry.head() is None
+
+
+def test_what_a_rolled_back_version_had_learnt_is_due_again(opened: Say) -> None:
+    agent = opened(bad=True, turns=6)
+    remember(agent)
+    learnt = agent.memories()
+    agent.space.journal.put_memories(replace(memory, state="consolidated") for memory in learnt)
+    publish(agent, memories=tuple(memory.id for memory in learnt))
+    assert {memory.state for memory in agent.memories()} == {"consolidated"}
+    for n in range(6):
+        agent.chat(f"turn {n}")
+    assert actions(agent)[-1] == "rollback"
+    assert {memory.state for memory in agent.memories()} == {"admitted"}
+    assert any("the next night learns again what it does not hold" in words for words in agent.warnings)
 
 
 def test_without_anything_before_it_is_still_rolled_back_in_time(opened: Say) -> None:

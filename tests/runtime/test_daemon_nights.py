@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from daemon_program import scopes
+from night_parts import a_memory
 from scripted_engine import BASE, ScriptedEngine
 from simulated_time import scheduler_goes_by
 
@@ -362,6 +363,26 @@ def test_a_night_that_is_asked_for_is_held_up_by_nobody(world: World, slept: Sle
     slept.long.set()
     asked.join(120)
     assert not asked.is_alive()
+
+
+def test_what_is_due_again_begins_no_night_and_waits_for_one_with_talk(
+    world: World, slept: Slept, machine: Make
+) -> None:
+    """As what a night could not teach: a version that is rolled back again and again is not made for ever."""
+    running = machine(quiet_hours=[])
+    running.say()
+    world.passed_s += TICK_S
+    running.tick()
+    running.agent.space.journal.put_memories([a_memory("dog", "name", "Vex", state="consolidated")])
+    assert [memory.state for memory in running.agent.memories()] == ["admitted"]
+    for _ in range(3):
+        world.passed_s += TICK_S
+        running.tick()
+    assert (len(slept.at), running.nights.why) == (1, "0 turns to sleep on, at least 1")
+    running.say()
+    world.passed_s += TICK_S
+    running.tick()
+    assert len(slept.at) == 2
 
 
 def test_sleep_can_be_declared_off(world: World, slept: Slept, machine: Make) -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from forgetful import learnt, opened
+from forgetful import holding, learnt, opened
 from scripted_engine import BASE, ScriptedEngine
 
 from dormouse.runtime import forgetting
 from dormouse.runtime.agent import Agent
-from dormouse.runtime.erasure import traces
+from dormouse.runtime.erasure import Erased, traces
 from dormouse.runtime.receipts import Receipt, read_receipts
 from dormouse.runtime.scopes import USERS
 from dormouse.runtime.server.tokens import Tokens
@@ -145,3 +146,97 @@ def test_what_is_remembered_for_another_app_is_journaled_without_the_forgotten(t
         assert traces(agent.home, ["Zorbal"])[1] == []
         agent.allow_again(["Zorbal"])
         assert agent._space.journal.turn(agent.remember("Zorbal sank.")).content == "Zorbal sank."
+
+
+def talk(space: Workspace, *turns: tuple[str, str]) -> str:
+    session = space.journal.open_session().id
+    for role, words in turns:
+        space.journal.add_turn(session, "assistant" if role == "assistant" else "user", words)
+    space.episodes.catch_up()
+    return session
+
+
+@pytest.mark.parametrize(
+    ("quote", "matter", "value", "said"),
+    [
+        (
+            "I work as a beekeeper.",
+            "job",
+            "beekeeper",
+            [("assistant", "You are a beekeeper."), ("user", "As a beekeeper, which gloves should I buy?")],
+        ),
+        ("I'm allergic to peanuts.", "allergy", "peanuts", [("assistant", "You must not eat peanuts.")]),
+        (
+            "I do falconry.",
+            "hobby",
+            "falconry",
+            [("assistant", "Falconry."), ("assistant", "Falconry it is.")],
+        ),
+    ],
+)
+def test_a_word_of_everyday_is_gone_from_answers_journal_and_index(
+    tmp_path: Path, quote: str, matter: str, value: str, said: list[tuple[str, str]]
+) -> None:
+    with opened(tmp_path) as space:
+        memory = learnt(space, quote, "user", matter, value, "consolidated")
+        session = talk(space, *said)
+        receipt = forgotten(space, memory.id)
+        assert (receipt.state, list(receipt.files_holding), list(receipt.files_mentioning)) == (
+            "forgotten",
+            [],
+            [],
+        )
+        assert all(REMOVED in turn.content for turn in space.journal.turns(session))
+        assert space.journal.search(value, 5) == []
+    assert holding(tmp_path, value) == []
+
+
+def test_a_word_left_in_other_talk_is_named_in_the_receipt_and_does_not_hold_it_up(tmp_path: Path) -> None:
+    with opened(tmp_path) as space:
+        job = learnt(space, "I work as a beekeeper.", "user", "job", "beekeeper", "consolidated")
+        talk(space, ("user", "The old beekeeper sells honey at noon."))
+        receipt = forgotten(space, job.id)
+        assert (receipt.state, list(receipt.files_holding)) == ("forgotten", [])
+        assert "journal.db" in receipt.files_mentioning
+        (kept,) = read_receipts(space.home)
+        assert list(kept.files_mentioning) == list(receipt.files_mentioning)
+
+
+def test_an_everyday_word_that_erasing_missed_is_found_by_the_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(tmp_path) as space:
+        job = learnt(space, "I work as a beekeeper.", "user", "job", "beekeeper", "consolidated")
+        talk(space, ("assistant", "Beekeepers rise early."))
+        (tmp_path / "notes.md").write_text("You are a beekeeper.\n")
+        monkeypatch.setattr(forgetting, "erase_files", lambda *args: Erased(0, 0))
+        monkeypatch.setattr(space.journal, "forget", partial(_tombstones_alone, space.journal.forget))
+        receipt = forgotten(space, job.id)
+        assert receipt.state == "still there"
+        assert {"journal.db", "notes.md"} <= set(receipt.files_holding)
+
+
+def _tombstones_alone(forget: Any, stones: Any, *rewrites: Any) -> Any:
+    return forget(stones, lambda value: value)
+
+
+def test_an_example_for_a_memory_that_stays_and_holds_the_same_word_is_kept(tmp_path: Path) -> None:
+    with opened(tmp_path) as space:
+        mine = learnt(space, "I do falconry.", "user", "hobby", "falconry", "consolidated")
+        hers = learnt(space, "My sister took it up: falconry!", "sister", "hobby", "falconry", "consolidated")
+        rows = [
+            {"question": "And hers?", "answer": "Her hobby is falconry.", "memory": hers.id},
+            {"question": "And mine?", "answer": "Your hobby is falconry.", "memory": ""},
+        ]
+        (tmp_path / "replay.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        receipt = forgetting.erase(space, forgetting.choose(space, [mine.id], None))
+        assert "replay.jsonl" not in receipt.files_holding
+        assert (tmp_path / "replay.jsonl").read_text() == json.dumps(rows[0]) + "\n"
+
+
+def test_an_everyday_word_told_again_of_oneself_is_taken_out_of_an_import(tmp_path: Path) -> None:
+    with opened(tmp_path) as space:
+        job = learnt(space, "I work as a beekeeper.", "user", "job", "beekeeper", "consolidated")
+        forgetting.erase(space, forgetting.choose(space, [job.id], None))
+        assert forgetting.withheld(space, "As a beekeeper, I rise early.") == f"As a {REMOVED}, I rise early."
+        assert forgetting.withheld(space, "A beekeeper rises early.") == "A beekeeper rises early."

@@ -372,6 +372,9 @@ def test_a_secret_is_ruled_out_and_its_verdict_does_not_hold_it() -> None:
     garbled = judged(a_candidate("user", "network", "hunter22", "My wifi password is hunter2."), turn)
     assert garbled.ruling != "supported"
     assert "hunter2" not in repr(garbled)
+    as_subject = judged(a_candidate("pass Hunter2", "name", "hunter2", "My wifi password is hunter2."), turn)
+    assert as_subject.ruling == "secret"
+    assert "hunter2" not in repr(as_subject).casefold()
 
 
 def test_a_memory_beside_a_secret_does_not_quote_it() -> None:

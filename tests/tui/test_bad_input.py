@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import resource
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from adapter_builds import build_folder, exam_of, unsaved
@@ -73,6 +75,7 @@ BAD: dict[str, Bad] = {
     "exam: unknown tiers": Bad(["exam", "f.jsonl", "--tiers", "all"], "'weights', 'store', 'both'"),
     "spec: missing": Bad(["--spec", "absent.yaml", "ask", "hi"], "there is no such file"),
     "spec: a folder": Bad(["--spec", ".", "ask", "hi"], "it is a folder"),
+    "spec: a device": Bad(["--spec", "/dev/zero", "ask", "hi"], "it is not a file"),
     "spec: not YAML": spec("is not YAML", b"name: ["),
     "spec: binary": spec("not UTF-8", b"\xff\xfe\x00"),
     "spec: unknown key": spec("did you mean persona?", b"presona: x"),
@@ -91,6 +94,12 @@ BAD: dict[str, Bad] = {
     "diff: unknown id": Bad(["diff", "feed", "beef"], "no adapter by that id"),
     "rollback: nothing yet": Bad(["rollback"], "nothing to roll back"),
     "memories: unknown state": Bad(["memories", "--state", "lost"], "'admitted'"),
+    "bench: a file as --out": Bad(
+        ["bench", "verify", "--out", "f"], "to f, for that is no folder", files={"f": b"x"}
+    ),
+    "bench: a file above --out": Bad(
+        ["bench", "verify", "--out", "f/d"], "to f/d, for that is no folder", files={"f": b"x"}
+    ),
     "init: something is there": Bad(["init"], "--force"),
     "unknown command": Bad(["frobnicate"], "No such command"),
     "unknown option": Bad(["status", "--jsno"], "--json"),
@@ -220,6 +229,58 @@ def adapter(folder: Path, gguf: Path, base_sha256: str | None = None) -> str:
     registry.record_exam(id, exam_of(id))
     registry.publish(id)
     return id
+
+
+def make_read_only(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a read-only file system is, to root too."""
+
+    def refused(path: Path) -> None:
+        if path.absolute().is_relative_to(folder):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    make, own = Path.mkdir, Path.open
+
+    def mkdir(self: Path, *args: Any, **options: Any) -> None:
+        refused(self)
+        make(self, *args, **options)
+
+    def opened(self: Path, mode: str = "r", *args: Any, **options: Any) -> Any:
+        if mode[0] != "r":
+            refused(self)
+        return own(self, mode, *args, **options)
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    monkeypatch.setattr(Path, "open", opened)
+
+
+def test_without_a_cache_that_can_be_written_looking_goes_on_and_the_rest_names_the_cache(
+    cli: Cli, kept: Path, gguf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id = adapter(kept, gguf)
+    make_read_only(kept / "ro", monkeypatch)
+    monkeypatch.setenv("DORMOUSE_CACHE", str(kept / "ro" / "c"))
+    for looking in ("status", "memories", "log", "show"):
+        looked = cli(looking)
+        assert (looked.code, looked.err) == (0, ""), looking
+    assert cli("status", "--json").document["adapter"] == id
+    asked = cli("ask", "hi")
+    check(asked, f"The cache folder {kept / 'ro' / 'c'}", 1)
+    assert "not writable (read-only file system); name another folder with DORMOUSE_CACHE" in asked.err
+
+
+def test_a_folder_to_write_to_that_is_read_only_is_not_called_the_home(
+    cli: Cli, kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (kept / "ro").mkdir()
+    make_read_only(kept / "ro", monkeypatch)
+    says = "cannot be used: it is not writable (read-only file system); write to another one."
+    for arguments in (
+        ["init", "ro/x.yaml"],
+        ["bench", "verify", "--out", "ro/d"],
+    ):
+        refused = cli(*arguments)
+        check(refused, says, 1)
+        assert "dormouse: The folder " in refused.err
 
 
 def test_a_foreign_adapter_is_a_warning_and_the_base_answers(cli: Cli, kept: Path, gguf: Path) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from adapter_builds import build_folder, exam_of, unsaved
 from command_line import Cli, command, environment, write_lines
+from night_parts import a_memory
 
 from dormouse.memory.adapters import Registry
 from dormouse.memory.base_weights import resolve
@@ -71,8 +72,7 @@ def test_help_names_every_command(cli: Cli) -> None:
 def test_every_command_has_help_and_takes_the_shared_options(cli: Cli, name: str) -> None:
     ran = cli(name, "--help")
     assert ran.code == 0
-    if name not in ("schema", "init"):
-        assert "--home" in ran.out
+    assert "--home" in ran.out and "--spec" in ran.out
     if name != "chat":
         assert "--json" in ran.out
 
@@ -162,11 +162,33 @@ def test_log_show_diff_rollback(cli: Cli, folder: Path, gguf: Path) -> None:
     changes = cli("diff", first, second, "--json").document
     assert [memory["id"] for memory in changes["memories_added"]] == ["two"]
     assert [change["id"] for change in changes["exam_changed"]] == ["dog"]
-    assert "+ About two.\n- About one.\n? dog: 'Rex' -> 'Zorbal'\n" in cli("diff", first, second).out
+    assert "+ About two.\n- About one.\n? dog? 'Rex' -> 'Zorbal'\n" in cli("diff", first, second).out
     assert cli("rollback", "--json").document == {"adapter": first}
     assert cli("status", "--json").document["adapter"] == first
     assert cli("rollback", "base").out == "Serving the bare base.\n"
     assert cli("status", "--json").document["adapter"] is None
+
+
+def test_show_marks_the_adapter_that_serves_not_a_later_one_that_is_damaged(
+    cli: Cli, folder: Path, gguf: Path
+) -> None:
+    first, second = (publish(folder, gguf, content, {}) for content in ("one", "two"))
+    (folder / "home" / "adapters" / second / "adapter.gguf").write_bytes(b"GGUF cut")
+    assert cli("status", "--json").document["adapter"] == first
+    assert [cli("show", id, "--json").document["served"] for id in (first, second)] == [True, False]
+
+
+def test_rollback_says_that_what_is_lost_is_learnt_again(cli: Cli, folder: Path, gguf: Path) -> None:
+    with Home.open(folder / "home", command="a test") as home, Journal(home.journal_path) as journal:
+        journal.add_turn(journal.open_session("s1").id, "user", "It is Vex.")
+        memory = a_memory("dog", "name", "Vex", state="consolidated")
+        journal.put_memories([memory])
+    publish(folder, gguf, memory.id, {})
+    assert cli("memories", "--json").document["memories"][0]["state"] == "consolidated"
+    said = "Serving the bare base; the next night learns again what it does not hold (memories: 1).\n"
+    assert cli("rollback", "base").out == said
+    assert cli("memories", "--json").document["memories"][0]["state"] == "admitted"
+    assert cli("status", "--json").document["memories"] == {"admitted": 1}
 
 
 def test_memories_and_the_words_they_rest_on(cli: Cli, folder: Path) -> None:
@@ -179,6 +201,8 @@ def test_memories_and_the_words_they_rest_on(cli: Cli, folder: Path) -> None:
     listed = cli("memories", "--json").document["memories"]
     assert [(m["id"], m["state"], m["turns"]) for m in listed] == [(id, "admitted", [turn.id])]
     assert cli("memories", "--state", "rejected", "--json").document == {"memories": []}
+    assert "`dormouse night`" in cli("memories", "--state", "rejected").out
+    assert cli("memories", "--state", "superseded").out == "No memory is superseded.\n"
     assert "Zorbal [b]." in cli("memories").out, "what a memory says is not markup"
     assert "We named her Zorbal [bold]." in cli("show", id[:4]).out
 
@@ -199,6 +223,8 @@ def test_schema_and_init(cli: Cli, folder: Path) -> None:
     assert cli("init", "mine.yaml", "--json").document == {"path": "mine.yaml"}
     assert cli("--spec", "mine.yaml", "status", "--json").code == 0
     assert cli("init", "mine.yaml").code == 2
+    assert cli("schema", "--home", "h", "--spec", "absent.yaml").code == 0
+    assert cli("init", "other.yaml", "--home", "h", "--spec", "absent.yaml").code == 0
     assert cli("init", "mine.yaml", "--force").code == 0
 
 
@@ -328,7 +354,7 @@ def test_sleep_has_the_documented_shape_and_exit_code(
     assert ran.document["status"] == status
     (context,) = given
     assert (context.persona, context.seed) == ("You are Dormouse, a helpful assistant.", 0)
-    assert [verifier.name for verifier in context.verifiers] == ["support", "fiction"]
+    assert [verifier.name for verifier in context.verifiers] == ["support", "fiction", "affirmed"]
     shown = cli("sleep")
     assert shown.code == code
     assert "The user's dog is Zorbal." in shown.out and "not in the quoted turn" in shown.out

@@ -54,11 +54,49 @@ def test_a_person_gets_a_table(cli: Cli, folder: Path) -> None:
         ({**ADD, "test": "x"}, 'the key "test" is not known to tests; the keys are id, verifier, code, '),
     ],
 )
-def test_a_bad_line_is_named_and_nothing_is_judged(cli: Cli, folder: Path, row: object, says: str) -> None:
-    ran = cli("verify", write_lines(folder / "f.jsonl", ADD, row), "--json")
+def test_a_bad_line_is_named_in_its_place_and_the_others_are_judged(
+    cli: Cli, folder: Path, row: object, says: str
+) -> None:
+    good = {"id": "good", "verifier": "match", "answer": "Oslo", "expect": "Oslo"}
+    path = write_lines(folder / "f.jsonl", good, row, good)
+    ran = cli("verify", path, "--json")
+    first, bad, last = lines(ran.out)
+    assert (ran.code, first["verdict"], last["verdict"]) == (2, "passed", "passed")
+    fault = f"Line 2 of {path} cannot be used: {says}"
+    assert bad["verdict"] == "unsure" and bad["evidence"].startswith(fault) and bad["seconds"] == 0
+    assert ran.err.startswith(f"dormouse: {fault}") and ran.err.count("\n") == 1
+
+
+def test_lines_that_are_not_json_have_no_id_and_are_named_in_one_sentence(cli: Cli, folder: Path) -> None:
+    good = json.dumps({"id": "good", "verifier": "match", "answer": "Oslo", "expect": "Oslo"})
+    path = folder / "f.jsonl"
+    path.write_text("\n".join(["not json", good, '{"id": 7, "verifier": "oracle"}', "{", ""]))
+    ran = cli("verify", path, "--json")
+    found = lines(ran.out)
     assert ran.code == 2
-    assert ran.document["error"].startswith(f"Line 2 of {folder / 'f.jsonl'} cannot be used: {says}")
-    assert ran.err.count("\n") == 1 and "Traceback" not in ran.err
+    assert [(row["id"], row["verdict"]) for row in found] == [
+        (None, "unsure"), ("good", "passed"), (7, "unsure"), (None, "unsure"),
+    ]  # fmt: skip
+    assert found[0]["evidence"] == f"Line 1 of {path} cannot be used: it is not JSON (expecting value)."
+    assert ran.err == (
+        f"dormouse: Line 1 of {path} cannot be used: it is not JSON (expecting value); nor can lines 3, 4.\n"
+    )
+
+
+def test_a_person_sees_the_bad_line_in_the_table(cli: Cli, folder: Path) -> None:
+    good = {"id": "good", "verifier": "match", "answer": "Oslo", "expect": "Oslo"}
+    ran = cli("verify", write_lines(folder / "f.jsonl", good, {"id": "bad"}))
+    assert ran.code == 2
+    assert "passed  1" in ran.out and "unsure  1" in ran.out and "\n│ bad " in ran.out
+    assert "the key 'verifier' is missing" in ran.err and ran.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("data", [b"", b"\n \n", b"SQLite format 3\0\n{}", b"\x7fELF\xff\xfe\n"])
+def test_a_file_that_is_empty_or_binary_is_judged_nowhere(cli: Cli, folder: Path, data: bytes) -> None:
+    (folder / "f.jsonl").write_bytes(data)
+    ran = cli("verify", folder / "f.jsonl", "--json")
+    assert ran.code == 2 and ran.document["exit_code"] == 2
+    assert ran.err.count("\n") == 1
 
 
 def test_the_spec_sets_the_limits(cli: Cli, folder: Path) -> None:

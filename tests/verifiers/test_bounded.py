@@ -40,3 +40,16 @@ def test_two_cores_judge_two_claims_at_the_same_time(
         verifier.close()
     assert [verdict.outcome for verdict in found] == ["passed", "passed"]
     assert all(verdict.cpu_s > 0 for verdict in found)
+
+
+def test_a_process_that_gets_ready_too_late_judges_nothing_and_the_next_one_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    verifier, claim = Schema(), Claim("1", fields={"schema": {"type": "integer"}})
+    try:
+        with monkeypatch.context() as impatient:
+            impatient.setattr(bounded, "_START_S", 0.0)
+            assert verifier.judge(claim).outcome == "unsure"
+        assert verifier.judge(claim).outcome == "passed"
+    finally:
+        verifier.close()
