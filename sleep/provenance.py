@@ -7,6 +7,7 @@ stood. Pure.
 
 from __future__ import annotations
 
+import string
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -61,8 +62,13 @@ def _reaches(span: Span, turn: str, candidate: Candidate, text: str) -> bool:
     """Whether the value stands in the secret, or a part of the secret in what the candidate says."""
     if any(span.overlaps(*place) for place in places(candidate.value, turn)):
         return True
-    words = turn[span.start : span.end].split()
-    return any(len(word) >= _SHORTEST_PART and word.casefold() in text.casefold() for word in words)
+    return any(part in text.casefold() for part in _parts(span, turn))
+
+
+def _parts(span: Span, turn: str) -> set[str]:
+    """The words of a secret that are long enough to be known again, without case and outer marks."""
+    words = (word.strip(string.punctuation).casefold() for word in turn[span.start : span.end].split())
+    return {word for word in words if len(word) >= _SHORTEST_PART}
 
 
 def presentable(text: str, candidate: Candidate, turns: Mapping[int, str]) -> str:
@@ -84,10 +90,9 @@ def masked_candidate(candidate: Candidate, turns: Mapping[int, str]) -> str:
     A scribe may have put the secret, or a part of it, in the subject's place.
     """
     turn = turns.get(candidate.turn_id, candidate.quote)
-    parts = {word.casefold() for span in _secret(turn) for word in turn[span.start : span.end].split()}
+    parts = {part for span in _secret(turn) for part in _parts(span, turn)}
 
     def named(text: str) -> str:
-        holds = any(len(part) >= _SHORTEST_PART and part in text.casefold() for part in parts)
-        return MASK if holds else masked(text)
+        return MASK if any(part in text.casefold() for part in parts) else masked(text)
 
     return f"{named(candidate.subject)} | {named(candidate.attribute)} | {MASK}"
