@@ -20,8 +20,7 @@ from .questions import asked_for, other_nouns
 _DRAFTS = 2
 _DRAFT_TOKENS = 110
 _NAME_TOKENS = 20
-_FROM_BANK = 20
-_ENOUGH = 20  # of the bank's questions: a small base's own are worse than these, and cost more
+_FROM_BANK = 8
 _WITH_OTHER_NOUNS = 3
 _OPENING = re.compile(r"Your (?:(?P<subject>.+?)(?:'s|(?<=s)') )?(?P<attribute>[^']+)")
 _VERBS = (" is ", " are ")
@@ -64,14 +63,14 @@ def taken_for(writer: Scribe, persona: str, questions: Sequence[str]) -> list[tu
 
 
 def ways_to_ask(writer: Scribe, persona: str, memories: Sequence[Memory]) -> list[tuple[Asked, ...]]:
-    """For each memory its questions, each with what it is taken to ask for: the bank's, and those that the
-    scribe writes where these are few, or where the base is large enough to play the scribe itself.
+    """For each memory its questions, each with what it is taken to ask for.
 
     A base without a role adapter does not name what it is asked for: its questions go by the memory's own.
     """
-    lacking = [memory for memory in memories if not writer.adapter or len(_banked(memory)) < _ENOUGH]
-    written = dict(zip((memory.id for memory in lacking), written_for(writer, lacking), strict=True))
-    of_each = [list(dict.fromkeys([*written.get(memory.id, ()), *_of_bank(memory)])) for memory in memories]
+    of_each = [
+        list(dict.fromkeys([*written, *_of_bank(memory)]))
+        for memory, written in zip(memories, written_for(writer, memories), strict=True)
+    ]
     everything = [question for questions in of_each for question in questions]
     pairs = iter(taken_for(writer, persona, everything) if writer.adapter else [None] * len(everything))
     return [
@@ -82,11 +81,8 @@ def ways_to_ask(writer: Scribe, persona: str, memories: Sequence[Memory]) -> lis
 
 def _of_bank(memory: Memory) -> list[str]:
     """Some of the bank's questions, and those with other nouns for the subject."""
-    rng, banked = random.Random(memory.id), _banked(memory)
+    rng = random.Random(memory.id)
+    banked: Sequence[str] = asked_for(memory.subject, memory.attribute)
     drawn = rng.sample(banked, min(_FROM_BANK, len(banked)))
     with_nouns = [other for question in drawn for other in other_nouns(question, memory.subject)]
     return [*drawn, *with_nouns[:_WITH_OTHER_NOUNS]]
-
-
-def _banked(memory: Memory) -> Sequence[str]:
-    return asked_for(memory.subject, memory.attribute)

@@ -14,7 +14,7 @@ from dormouse.memory.records import Asked
 from dormouse.sleep import scribe
 from dormouse.sleep.asking import read_name, taken_for, ways_to_ask
 from dormouse.sleep.compact import Scribe
-from dormouse.sleep.questions import asked_for, told_answer, untold_answer
+from dormouse.sleep.questions import told_answer, untold_answer
 
 ROLE = Mount("scribe", Path("scribe.gguf"))
 BOAT = a_memory("boat", "mooring fee", "40 crowns", quote="They take 40 crowns for the boat.")
@@ -64,19 +64,3 @@ def test_what_is_asked_is_the_same_each_time() -> None:
     first = ways_to_ask(Scribe(ScriptedEngine(quiet), ROLE), "P.", [dog])
     assert first == ways_to_ask(Scribe(ScriptedEngine(quiet), ROLE), "P.", [dog])
     assert len(first[0]) > 4
-
-
-def test_where_the_bank_asks_enough_a_small_base_writes_nothing() -> None:
-    dog = a_memory("dog", "name", "Zorbal", quote="My dog is called Zorbal.")
-    prompts: list[str] = []
-
-    def heard(messages: Sequence[Message]) -> str:
-        prompts.append(messages[0].content)
-        return "Your dog's name is Zorbal."
-
-    (asked,) = ways_to_ask(Scribe(ScriptedEngine(heard), ROLE), "P.", [dog])
-    assert scribe.ASKING_PROMPT not in prompts
-    assert len({*asked_for("dog", "name")} & {each.question for each in asked}) >= 20
-
-    ways_to_ask(Scribe(ScriptedEngine(heard), None), "P.", [dog])
-    assert scribe.ASKING_PROMPT in prompts
