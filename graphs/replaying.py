@@ -19,7 +19,7 @@ from ..memory.journal import Turn
 from ..memory.records import Memory
 from ..sleep import replay
 from ..sleep.buffer import Buffer, Row, Top, offered, only, read_buffer, trusting, write_buffer
-from ..sleep.forgetting import Fingerprint, active
+from ..sleep.fingerprint import Fingerprint, active
 from ..sleep.packing import Example
 from ..sleep.replay import TrainingSet
 from ..sleep.secret import secret_spans
@@ -41,12 +41,12 @@ def still_held(stage: Stage, start: Manifest | None, new: Sequence[Memory], old:
     pairs = [(memory.subject, memory.attribute) for memory in (*new, *old)]
     gone = [memory.value for memory in context.journal.memories("superseded")]
     forgotten = active(context.journal.tombstones())
-    held = only(
-        found,
-        lambda row: (
-            replay.holds(row, known, pairs, gone) and (row.kind == "told" or not _tells(row, forgotten))
-        ),
-    )
+
+    def holds(row: Row) -> bool:
+        serves = row.kind == "told"  # a memory that stays, whatever words it shares with what was forgotten
+        return replay.holds(row, known, pairs, gone) and (serves or not _tells(row, forgotten))
+
+    held = only(found, holds)
     return trusting(held, lineage(context.registry, start) | {BARE_BASE})
 
 

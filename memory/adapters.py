@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from .durable import (
     append_line,
@@ -295,7 +295,7 @@ class Registry:
             "memories_added": [new[id].model_dump() for id in new if id not in old],
             "memories_removed": [old[id].model_dump() for id in old if id not in new],
             "exam_changed": [
-                {"id": id, "question": asked.question, "before": answer, "after": answers_now[asked][1]}
+                {"id": id, "question": asked[0], "before": answer, "after": answers_now[asked][1]}
                 for asked, (id, answer) in answers.items()
                 if asked in answers_now and answer != answers_now[asked][1]
             ],
@@ -486,18 +486,12 @@ def _check_hashes(folder: Path, manifest: Manifest) -> None:
             raise DamagedAdapter(manifest.id, f"its {name} is not the file that was written")
 
 
-class _Asked(NamedTuple):
-    """What makes two questions of two exams the same one: an item's id only says its place in its exam."""
-
-    question: str
-    for_tool: bool
-    """Whether a decision on a tool was asked for, in place of an answer."""
-
-
-def _answers(exam: Mapping[str, Any] | None) -> dict[_Asked, tuple[str, dict[str, Any]]]:
-    """(item's id, {"answer", "passed"}) of each question of an exam."""
+def _answers(exam: Mapping[str, Any] | None) -> dict[tuple[str, bool], tuple[str, dict[str, Any]]]:
+    """(item's id, {"answer", "passed"}) of each question of an exam, by its words and whether a decision on
+    a tool was asked for: an id only says the place in its exam.
+    """
     return {
-        _Asked(str(item["question"]), item.get("kind") == "tool"): (
+        (str(item["question"]), item.get("kind") == "tool"): (
             str(item.get("id")),
             {"answer": item.get("answer"), "passed": item.get("passed")},
         )

@@ -183,9 +183,9 @@ class Agent(Listening, Unlearning, Browsing):
 
         Consolidated are those that the version served holds.
         """
-        from .held import memories
+        from .served import memories_now
 
-        return memories(self._open(), state)
+        return memories_now(self._open(), state)
 
     def why(self, text: str) -> Explanation:
         """Which memories, turns, night and adapters are behind a question or an answer."""

@@ -43,7 +43,23 @@ def _stream_twin(
     return call
 
 
-class AsyncAgent:
+class _Closed:
+    """What `async with` closes at its end."""
+
+    if TYPE_CHECKING:
+
+        async def close(self) -> None: ...
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+class AsyncAgent(_Closed):
     """An agent for asyncio programs; see Agent for what each method does. Used with `async with`, it closes
     the agent.
 
@@ -114,16 +130,8 @@ class AsyncAgent:
 
     close = _twin(Agent.close)
 
-    async def __aenter__(self) -> Self:
-        return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-
-class AsyncReplyStream(AsyncIterator[str]):
+class AsyncReplyStream(_Closed, AsyncIterator[str]):
     """The pieces of one answer; afterwards `await reply()` is the whole. Use it in an `async with` block, or
     read it to its end.
     """
@@ -150,11 +158,3 @@ class AsyncReplyStream(AsyncIterator[str]):
     async def close(self) -> None:
         """Stop answering; the turn is journaled as interrupted."""
         await asyncio.to_thread(self._stream.close)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()

@@ -28,7 +28,8 @@ from ..memory.episodes.keeping import (
 from ..memory.errors import BadInput, DormouseError, JournalDamaged, JournalTooNew
 from ..memory.home import Home
 from ..memory.journal import Journal, Tombstone
-from ..sleep.forgetting import Fingerprint, eraser, fingerprint_of, still_tells
+from ..sleep.fingerprint import Fingerprint, fingerprint_of
+from ..sleep.forgetting import eraser, still_tells
 from .erasure import BACKUPS
 from .receipts import read_receipts
 

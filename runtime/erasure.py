@@ -201,7 +201,7 @@ def _rows(path: Path, every_byte: bool) -> Iterator[Any]:
     if data.startswith(_SQLITE):
         try:
             yield from _of_database(path)
-        except sqlite3.DatabaseError:
+        except sqlite3.Error:  # damaged, or a table of an extension that is not here
             every_byte = True
         if not every_byte:
             return
@@ -223,12 +223,11 @@ def _of_database(path: Path) -> Iterator[dict[str, Any]]:
         tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         for table in tables:
             unread = _SAYS if table == "memories" else frozenset[str]()
-            with suppress(sqlite3.Error):  # a table of an extension that is not here
-                asked = database.execute('SELECT * FROM "' + table.replace('"', '""') + '"')
-                names = [column[0] for column in asked.description]
-                for row in asked:
-                    values = {n: v for n, v in zip(names, row, strict=True) if n not in unread}
-                    yield {name: _value(value) for name, value in values.items() if isinstance(value, str)}
+            asked = database.execute('SELECT * FROM "' + table.replace('"', '""') + '"')
+            names = [column[0] for column in asked.description]
+            for row in asked:
+                values = {n: v for n, v in zip(names, row, strict=True) if n not in unread}
+                yield {name: _value(value) for name, value in values.items() if isinstance(value, str)}
 
 
 def _value(text: str) -> Any:

@@ -17,18 +17,8 @@ from ..graphs.rebuild import clean_start, holding, pending, remove_holders
 from ..memory.durable import sha256_of
 from ..memory.errors import BadInput
 from ..memory.journal import Memory, Tombstone
-from ..sleep.forgetting import (
-    Fingerprint,
-    Scrubber,
-    active,
-    eraser,
-    fingerprint_of,
-    fingerprint_of_text,
-    folded,
-    names_of,
-    probes_for,
-    related,
-)
+from ..sleep.fingerprint import Fingerprint, active, fingerprint_of, fingerprint_of_text
+from ..sleep.forgetting import Scrubber, eraser, folded, names_of, probes_for, related
 from ..sleep.spans import places
 from .backups import HOLDING, forget_in_backups
 from .erasure import erase_files, left_in, traces

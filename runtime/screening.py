@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from .workspace import Workspace
 
 
+_STAYING = ("admitted", "consolidated")
+
+
 def screen(space: Workspace) -> Callable[[str], str]:
     """For one recall: a turn's own words, without what is forgotten now; "" when nothing remains."""
     scrubber = cache(lambda: _scrubber(space))
@@ -39,10 +42,12 @@ def _scrubber(space: Workspace) -> Scrubber | None:
     stones = space.journal.tombstones()
     if not stones:
         return None
-    from ..sleep.forgetting import Scrubber, active
+    from ..sleep.fingerprint import active
+    from ..sleep.forgetting import eraser
 
     prints = active(stones)
-    return Scrubber(prints) if prints else None
+    staying = [memory for memory in space.journal.memories() if memory.state in _STAYING]
+    return eraser(prints, staying, "told") if prints else None
 
 
 def _changes(scrub: Scrubber | None, text: str) -> bool:

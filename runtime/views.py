@@ -13,11 +13,11 @@ from ..memory.adapters import Registry
 from ..memory.base_weights import BaseWeights
 from ..memory.errors import AdapterError, BadInput, BaseWeightsError, UnknownAdapter
 from ..memory.journal import Memory, MemoryState
-from . import held
 from .canary import canary_view
 from .napping import refusal
 from .nights import barren
 from .records import AdapterView, MemoryView, Status
+from .served import base_at_hand, last_published, memories_now, version_served
 from .workspace import Workspace
 
 
@@ -26,7 +26,7 @@ def status(space: Workspace) -> Status:
     journal, warnings = space.journal, []
     base, head, canary = None, None, None
     try:
-        base = held.base_at_hand(space)
+        base = base_at_hand(space)
     except BaseWeightsError as error:
         warnings.append(str(error))
     if base is not None:
@@ -36,7 +36,7 @@ def status(space: Workspace) -> Status:
         warnings += registry.warnings
         canary = canary_view(registry, journal, space.spec.exam.canary)
     else:
-        head = held.last_published(space)
+        head = last_published(space)
     sessions, naps = journal.sessions(), journal.naps()
     running = journal.running_night()
     return Status(
@@ -47,7 +47,7 @@ def status(space: Workspace) -> Status:
         sessions=len(sessions),
         turns=sum(len(journal.turns(session.id)) for session in sessions),
         to_sleep_on=len(journal.unharvested()),
-        memories=dict(Counter(memory.state for memory in held.memories(space))),
+        memories=dict(Counter(memory.state for memory in memories_now(space))),
         nights=dict(Counter(night.state for night in journal.nights())),
         running_night=running.id if running else None,
         day_adapter=_day_served(space, head),
@@ -70,14 +70,14 @@ def _day_served(space: Workspace, head: str | None) -> str | None:
 
 def _serving(space: Workspace) -> tuple[str | None, str | None]:
     """The version that answers, and the day adapter on top of it."""
-    version = held.served(space)
+    version = version_served(space)
     head = version.id if version else None
     return head, _day_served(space, head)
 
 
 def memory_views(space: Workspace, state: MemoryState | None = None) -> list[MemoryView]:
     """Every memory (or those in one state), the oldest first."""
-    return [_view(space, memory) for memory in held.memories(space, state)]
+    return [_view(space, memory) for memory in memories_now(space, state)]
 
 
 def show(space: Workspace, id: str | None = None) -> AdapterView | MemoryView:
@@ -103,7 +103,7 @@ def show(space: Workspace, id: str | None = None) -> AdapterView | MemoryView:
 
 
 def _memory(space: Workspace, id: str) -> Memory:
-    found = [memory for memory in held.memories(space) if memory.id.startswith(id)]
+    found = [memory for memory in memories_now(space) if memory.id.startswith(id)]
     if len(found) != 1:
         many = f"{len(found)} memories begin like that; give more of it"
         reason = many if found else "no adapter and no memory has that id"

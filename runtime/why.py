@@ -21,7 +21,7 @@ from ..memory.manifest import Manifest
 from ..sleep.forgetting import folded
 from ..sleep.questions import asked_for, plain_questions
 from ..sleep.spans import places, tokens
-from . import held
+from .served import memories_now, version_served
 from .workspace import Workspace
 
 _MOST = 3
@@ -74,9 +74,9 @@ class Explanation:
 def explain(space: Workspace, text: str) -> Explanation:
     """What is behind a question or an answer."""
     journal = space.journal
-    known = [memory for memory in held.memories(space) if memory.state not in ("forgotten", "rejected")]
+    known = [memory for memory in memories_now(space) if memory.state not in ("forgotten", "rejected")]
     asked = training_questions(space)
-    version = held.served(space)
+    version = version_served(space)
     served = version.id if version else None
     manifests = space.shelf.adapters()
     found = [

@@ -1,6 +1,7 @@
 """English words so common that they stand in any talk, whatever it is about.
 
-Promise: folded, function words among them, and common words that are in names too ("Rose", "New").
+Promise: folded. `FUNCTION_WORDS` are those that say nothing of what it is about; `COMMON_WORDS` the common
+words, also those that are in names ("Rose", "New").
 """
 
 from __future__ import annotations
@@ -50,3 +51,9 @@ der den del los las san santa gmbh british american dutch greek irish japanese c
 portuguese russian scottish swedish turkish welsh
 """
 COMMON_WORDS = frozenset(_WORDS.split())
+_SAYING_NOTHING = """
+a am an and are as at be been but by called did do does for from got had has have he her him his i in is it
+its just like me my name named new not now of on one or our out own she so some that the their them then there
+they this to told too up us user very was we were what when which who will with you your
+"""
+FUNCTION_WORDS = frozenset(_SAYING_NOTHING.split())

@@ -19,7 +19,8 @@ from typing import Any, Literal
 from ...memory.home import Home
 from ...memory.journal import Memory
 from ...sleep.exam import ExamItem
-from ...sleep.forgetting import eraser, fingerprint_of, names_of, related
+from ...sleep.fingerprint import fingerprint_of
+from ...sleep.forgetting import eraser, names_of, related
 from ...sleep.spans import places
 from ..agent import Agent
 from ..erasure import left_in, traces

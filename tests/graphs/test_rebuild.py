@@ -21,7 +21,7 @@ from dormouse.memory.adapters import Registry
 from dormouse.memory.home import Home
 from dormouse.memory.journal import Journal, Memory, Tombstone
 from dormouse.sleep.compact import Scribe
-from dormouse.sleep.forgetting import fingerprint_of
+from dormouse.sleep.fingerprint import fingerprint_of
 
 VEX = a_memory("dog", "name", "Vex", turn=1, state="consolidated")
 TROMSO = a_memory("user", "home city", "Tromso", turn=3, state="consolidated")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from night_parts import a_memory
 from tiny_models import write_tiny_llama
 from tiny_night import FREE, SETTINGS, STRICT, script_the_night, tell
 
@@ -18,6 +19,7 @@ from dormouse.runtime import forgetting
 from dormouse.runtime.agent import Agent
 from dormouse.runtime.erasure import traces
 from dormouse.runtime.receipts import read_receipts
+from dormouse.runtime.screening import screen
 from dormouse.runtime.spec import Spec
 from dormouse.sleep import consolidate, worker
 from dormouse.sleep.buffer import read_buffer
@@ -191,6 +193,20 @@ def test_told_again_it_does_not_return_unless_allowed(opened: Open) -> None:
     with pytest.raises(UnknownRecord):
         agent.unforget("nothing")
     assert agent.unforget(forgotten).lifted_at is not None
+
+
+def test_an_everyday_word_said_again_of_oneself_is_not_recalled(opened: Open) -> None:
+    space = opened().space
+    tell(space.journal, "I work as a beekeeper.")
+    job = a_memory("user", "job", "beekeeper", quote="I work as a beekeeper.")
+    space.journal.put_memories([job])
+    own, of_it = screen(space), "As a beekeeper, which gloves should I buy?"
+    assert own(of_it) == of_it
+    forgetting.erase(space, forgetting.choose(space, [job.id], None))
+    own = screen(space)
+    assert own(of_it) == ""
+    of_another = "The beekeeper on the news lost his hives."
+    assert own(of_another) == of_another
 
 
 def test_words_that_no_memory_holds_are_forgotten_too(opened: Open) -> None:

@@ -10,17 +10,8 @@ from night_parts import a_candidate, a_memory
 
 from dormouse.memory.records import Memory, Tombstone
 from dormouse.sleep.filter import REMOVED
-from dormouse.sleep.forgetting import (
-    Fingerprint,
-    Scrubber,
-    eraser,
-    fingerprint_of,
-    fingerprint_of_text,
-    folded,
-    probes_for,
-    refusal,
-    related,
-)
+from dormouse.sleep.fingerprint import Fingerprint, fingerprint_of, fingerprint_of_text
+from dormouse.sleep.forgetting import Scrubber, eraser, folded, probes_for, refusal, related
 
 DOG = a_memory("dog", "name", "Biscotti", quote="Biscotti, our old dog, opened the fridge.")
 VET = a_memory("sister", "job", "vet", turn=2, quote="Annika, my sister, just became a vet.")

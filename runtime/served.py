@@ -19,15 +19,15 @@ from ..memory.journal import Memory, MemoryState
 from .workspace import Workspace
 
 
-def memories(space: Workspace, state: MemoryState | None = None) -> list[Memory]:
+def memories_now(space: Workspace, state: MemoryState | None = None) -> list[Memory]:
     """Every memory, or those in one state, the oldest first, as they stand with the version that answers."""
     found = space.journal.memories()
     if any(memory.state == "consolidated" for memory in found):
-        found = as_held(found, served(space))
+        found = as_held(found, version_served(space))
     return [memory for memory in found if state is None or memory.state == state]
 
 
-def served(space: Workspace) -> Manifest | None:
+def version_served(space: Workspace) -> Manifest | None:
     """The version that answers; where the base is not at hand, the last that was published."""
     if not space.home.adapters_path.exists():
         return None
