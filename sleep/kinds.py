@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import random
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -151,6 +152,17 @@ def everyday_questions() -> Mapping[Pair, Sequence[str]]:
                 asks.setdefault(words(question), set()).add((subject, attribute))
                 found.setdefault((subject, attribute), []).append(question)
     return {pair: [q for q in asked if asks[words(q)] == {pair}] for pair, asked in found.items()}
+
+
+@cache
+def asked_often() -> Mapping[Pair, tuple[str, ...]]:
+    """By pair, what was asked for it in the same words by more than one of those turns, the most usual first."""
+    often: dict[Pair, tuple[str, ...]] = {}
+    for pair, asked in everyday_questions().items():
+        counts = Counter(map(words, asked))
+        first = {words(question): question for question in reversed(asked)}
+        often[pair] = tuple(first[each] for each, count in counts.most_common() if count > 1)
+    return often
 
 
 @cache

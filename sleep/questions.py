@@ -42,6 +42,7 @@ _AGREE = 2  # questions that must be taken for the same thing before it counts a
 _OF_EACH_NAME = 4  # plain questions by each name that the model itself gave
 _OF_EACH_SYNONYM = 4
 _MOST_BY_NAME = 12
+_MOST_USUAL = 8  # questions that people ask in the same words
 _PLAIN_FIRST = 4  # plain questions by its own name, before any other
 _OPENINGS = (
     "Hey, ",
@@ -164,16 +165,18 @@ def ways_for(
 ) -> Ways:
     """Splits the questions for a memory into trained and kept-back ones; `rng` alone decides which.
 
-    Those written for it are all trained where the bank has others to keep back, but for those that the model
-    itself takes to ask for something else: so small a model writes many that do. `taken` are the pairs of
-    other memories: what two memories could be called, neither is. `apart` are pairs of something else near
-    this one, told or not: it is called by none of them, often as the model may take them for it.
+    What people ask in the same words is trained always, and never kept back. Those written for it are all
+    trained where the bank has others to keep back, but for those that the model itself takes to ask for
+    something else: so small a model writes many that do. `taken` are the pairs of other memories: what two
+    memories could be called, neither is. `apart` are pairs of something else near this one, told or not: it
+    is called by none of them, often as the model may take them for it.
     """
     own = (memory.subject, memory.attribute)
     named = names_of(memory, taken, apart)
     given = tuple(dict.fromkeys(named.values()))
     synonyms = tuple(pair for pair in also_called(own) if pair not in given and not _told(pair, taken))
-    banked = _distinct(asked_for(*own))
+    usual = kinds.asked_often().get(own, ())[:_MOST_USUAL]
+    banked = _distinct((*usual, *asked_for(*own)))
     plain = _distinct((*banked, *plain_questions(*own)))[len(banked) :]
     sure = {*named, *(other for question in banked for other in other_nouns(question, memory.subject))}
     written = [
@@ -182,7 +185,8 @@ def ways_for(
         if (each.subject, each.attribute) == own or each.question in sure
     ]
     more = _distinct((*banked, *plain, *written))[len(banked) + len(plain) :]
-    special = banked or more
+    seldom = banked[len(usual) :]
+    special = seldom or more
     for questions in (special, plain, more):
         rng.shuffle(questions)
     from_special = min(held_back - 1, max(0, len(special) - 4)) if len(special) > 4 else 0
@@ -196,8 +200,9 @@ def ways_for(
         Asked(question, *{**by_name, **named}.get(question, own))
         for question in (
             *own_name[:_PLAIN_FIRST],
+            *usual,
             *list(by_name)[:_MOST_BY_NAME],
-            *_alternating(special[from_special:], more if banked else []),
+            *_alternating(special[from_special:], more if seldom else []),
             *list(by_name)[_MOST_BY_NAME:],
             *own_name[_PLAIN_FIRST:],
         )

@@ -176,6 +176,19 @@ def test_what_only_turns_told_of_is_asked_for_as_they_ask() -> None:
     assert {*questions} <= {*(each.question for each in ways.train), *ways.exam}
 
 
+def test_what_most_people_ask_is_always_trained_and_never_kept_back() -> None:
+    """Or a night knows the riddles, and declines the one question that everybody asks."""
+    usual = kinds.asked_often()["user", "job"]
+    assert "What do I do for a living?" in usual[:3]
+    often = {pair: asked[:8] for pair, asked in kinds.asked_often().items() if asked}
+    assert len(often) > 100
+    for pair, asked in often.items():
+        for seed in range(3):
+            ways = ways_for(a_memory(*pair, "Zorbal"), random.Random(seed), held_back=3)
+            assert {bare(q) for q in asked} <= {bare(each.question) for each in ways.train[:12]}, pair
+            assert len(ways.exam) == 3, pair
+
+
 def test_what_the_model_takes_for_something_else_is_not_trained() -> None:
     """So small a model writes questions for other things: "What do I do for a living?" for an operation."""
     memory = a_memory("user", "operation", "bypass")
