@@ -156,7 +156,7 @@ def everyday_questions() -> Mapping[Pair, Sequence[str]]:
 
 @cache
 def asked_often() -> Mapping[Pair, tuple[str, ...]]:
-    """By pair, what was asked for it in the same words by more than one of those turns, the most usual first."""
+    """By pair, what more than one of those turns asked for it in the same words, the most usual first."""
     often: dict[Pair, tuple[str, ...]] = {}
     for pair, asked in everyday_questions().items():
         counts = Counter(map(words, asked))
