@@ -36,7 +36,7 @@ from ..sleep.export import write_adapter
 from ..sleep.filter import Rules, filter_candidates, standing
 from ..sleep.forgetting import refusal
 from ..sleep.packing import Example
-from ..sleep.questions import DECLINES, OPENING
+from ..sleep.questions import DECLINES, OPENING, PLAINLY
 from ..sleep.roles import role_folder
 from ..sleep.settings import NapTrainingSettings, TrainingSettings
 from . import stages
@@ -253,6 +253,7 @@ def _export(
         settings={**stages._settings_in_force(work.stage), "passes": work.passes},
         opens=OPENING if context.settings.gated else "",
         declines=DECLINES if context.settings.reads_again else (),
+        asks=PLAINLY if context.settings.reads_again else "",
         seed=context.seed,
         timings=work.seconds,
         versions={name: stages._version(name) for name in stages._VERSIONED},

@@ -29,7 +29,7 @@ from ..sleep.export import Geometry, geometry_of, write_adapter
 from ..sleep.filter import Rules, filter_candidates, standing
 from ..sleep.forgetting import refusal
 from ..sleep.harvest import HarvestedTurn, harvest
-from ..sleep.questions import DECLINES, OPENING
+from ..sleep.questions import DECLINES, OPENING, PLAINLY
 from ..sleep.records import Candidate
 from ..sleep.roles import role_folder, role_mount
 from . import replaying
@@ -228,6 +228,7 @@ def run_export(stage: Stage, state: NightState) -> NightState:
         settings=_settings_in_force(stage),
         opens=OPENING if context.settings.gated else "",
         declines=DECLINES if context.settings.reads_again else (),
+        asks=PLAINLY if context.settings.reads_again else "",
         seed=context.seed,
         timings=state.get("seconds", {}),
         versions={name: _version(name) for name in _VERSIONED},

@@ -136,7 +136,7 @@ class Registry:
         """What the wake engine needs to serve or examine this adapter, once verified."""
         manifest = self.verify(id)
         path = self.root / manifest.id / GGUF_NAME
-        return Mount(manifest.id, path, opens=manifest.opens, declines=manifest.declines)
+        return Mount(manifest.id, path, opens=manifest.opens, declines=manifest.declines, asks=manifest.asks)
 
     def record_exam(self, id: str, exam: Mapping[str, Any]) -> None:
         """Keep an adapter's exam, passed or not, in place of an earlier one. It must be JSON.

@@ -118,7 +118,8 @@ class Token:
 class Mount:
     """An adapter to serve with: `name` is its id, `scale` multiplies its own alpha / rank. `opens` is how all
     answers begin that it was taught, for `adapter_gate`, and `declines` how those go on, after what they
-    name, that were never told, for `readings`; what an engine computes does not depend on these.
+    name, that were never told, for `readings`; `asks` is how what they name is asked for in plain words, with
+    {} for the name after its first word. What an engine computes does not depend on these.
     """
 
     name: str
@@ -126,6 +127,7 @@ class Mount:
     scale: float = 1.0
     opens: str = field(default="", compare=False)
     declines: tuple[str, ...] = field(default=(), compare=False)
+    asks: str = field(default="", compare=False)
 
 
 class OwnMounts(tuple[Mount, ...]):

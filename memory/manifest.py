@@ -60,6 +60,11 @@ class Manifest(BaseModel):
         default=(),
         description="how an answer it was taught goes on, after what it names, where that was never told",
     )
+    asks: str = Field(
+        default="",
+        description="how what its answers name is asked for in plain words, {} for the name after its first "
+        "word. Empty: an unsure answer is not asked for again",
+    )
     settings: dict[str, Any] = Field(description="the settings in force when it was trained")
     seed: int = Field(description="the night's seed")
     timings: dict[str, float] = Field(description="seconds by stage")

@@ -2,10 +2,10 @@
 
 A night teaches answers that name what is asked for before they say it or decline ("Your bike's name is ...").
 So the likelihood of the name's tokens says how sure the reading is. Where a reading declines, and others are
-likely enough, these are tried too, and what they say counts by how likely they are; only weights are asked.
-Promise: an answer that does not decline, or whose name was certain, is the one the engine gives; as many of
-its tokens as no other reading could change come as soon as they are computed. Knows engines and messages;
-nothing of memories.
+likely enough, these are tried too, and what they say counts by how likely they are. Where what is said of the
+name is unsure, the name is asked for in plain words, and both answers count. Only weights are asked.
+Promise: an answer that was certain is the one the engine gives; as many of its tokens as nothing else could
+change come as soon as they are computed. Knows engines and messages; nothing of memories.
 """
 
 from __future__ import annotations
@@ -19,11 +19,15 @@ from typing import Literal
 
 from .engine import Completion, Message, Mount, Sampling, Stream, Token, WakeEngine
 
+_EVEN = 0.5
 LEAST = 0.06
 """How likely readings that say the same must be, together with what they say, to count against declining."""
+SURE = 0.9
+"""How likely what is said of a name must be for the name not to be asked for in plain words too."""
 _MOST = 6  # other readings that are tried, the likeliest first
 _NAME_TOKENS = 24  # what goes on for longer is no name
-_TOP = 8  # alternatives looked at for each token of the name
+_SAID_TOKENS = 32  # what goes on for longer was not taught, and is not asked for again
+_TOP = 8  # alternatives looked at for each token
 
 Told = Literal["naming", "told", "declined"]
 
@@ -40,7 +44,8 @@ def stream(
     declines = _declines(engine, adapters, sampling)
     if not declines:
         return engine.stream(messages, sampling, adapters=adapters, cancelled=cancelled)
-    asking = _Asking(engine, messages, _with_tops(sampling), adapters, cancelled, declines)
+    asks = _asks(engine, adapters)
+    asking = _Asking(engine, messages, _with_tops(sampling), adapters, cancelled, declines, asks)
     return Stream(_read(asking, sampling.top_logprobs))
 
 
@@ -53,6 +58,7 @@ def complete_all(
     declines = _declines(engine, adapters, Sampling())
     if not declines:
         return engine.complete_all(asked, adapters=adapters)
+    asks = _asks(engine, adapters)
     readable = [_readable(sampling) for _, sampling in asked]
     given = [
         (messages, _with_tops(sampling) if may else sampling)
@@ -61,7 +67,7 @@ def complete_all(
     answers = engine.complete_all(given, adapters=adapters)
     for number, (messages, sampling) in enumerate(given):
         if readable[number]:
-            asking = _Asking(engine, messages, sampling, adapters, None, declines)
+            asking = _Asking(engine, messages, sampling, adapters, None, declines, asks)
             answers[number] = _as_asked(asking.best(answers[number]), asked[number][1].top_logprobs)
     return answers
 
@@ -86,6 +92,11 @@ def _parts(text: str, declines: Iterable[str]) -> tuple[str, str]:
 def _declines(engine: WakeEngine, adapters: Sequence[Mount] | None, sampling: Sampling) -> tuple[str, ...]:
     stack = engine.mounted if adapters is None else adapters
     return stack[-1].declines if stack and _readable(sampling) else ()
+
+
+def _asks(engine: WakeEngine, adapters: Sequence[Mount] | None) -> str:
+    stack = engine.mounted if adapters is None else adapters
+    return stack[-1].asks if stack else ""
 
 
 def _readable(sampling: Sampling) -> bool:
@@ -125,11 +136,20 @@ class _Asking:
     adapters: Sequence[Mount] | None
     cancelled: Callable[[], bool] | None
     declines: tuple[str, ...]
+    asks: str
 
     def best(self, said: Completion, since: int = 0) -> Completion:
         """What to answer where `said` is the likeliest reading's answer; its first `since` tokens stay."""
-        if told(said.text, self.declines) != "declined" or said.finish == "cancelled":
+        if said.finish == "cancelled":
             return said
+        if told(said.text, self.declines) == "declined":
+            other = self._otherwise(said, since)
+            if other is not None:
+                return other
+        return self._plainly(said, since)
+
+    def _otherwise(self, said: Completion, since: int) -> Completion | None:
+        """What other readings of the question say, where that is likely enough against declining."""
         found: dict[str, float] = defaultdict(float)
         answers: dict[str, Completion] = {}
         turnings = sorted(self._turnings(said.tokens, since), key=lambda each: -each.logprob)
@@ -140,7 +160,73 @@ class _Asking:
                 found[what] += math.exp(sum(token.logprob for token in other.tokens))
                 answers.setdefault(what, other)
         likeliest = max(found, key=lambda what: found[what], default="")
-        return answers[likeliest] if found[likeliest] >= LEAST else said
+        return answers[likeliest] if found[likeliest] >= LEAST else None
+
+    def _plainly(self, said: Completion, since: int) -> Completion:
+        """What to answer once an unsure answer's name has been asked for in plain words as well.
+
+        Where one of the two declines, it is given if declining is likelier than not over both; where neither
+        does, the likelier one is.
+        """
+        at = self._named(said.tokens)
+        if at is None or since > at or len(said.tokens) > at + _SAID_TOKENS:
+            return said
+        if not self.asks or self.messages[-1].role != "user" or _likelihood(said, at) >= SURE:
+            return said
+        other = self._asked_plainly(said, at)
+        if other is None:
+            return said
+        both = (said, other)
+        declining = [told(each.text, self.declines) == "declined" for each in both]
+        if declining[0] != declining[1]:
+            likely = sum(self._declining(each.tokens[at]) for each in both) / len(both) >= _EVEN
+            return both[declining.index(likely)]
+        return max(both, key=lambda each: _likelihood(each, at))
+
+    def _named(self, tokens: Sequence[Token]) -> int | None:
+        """How many tokens it takes to name what the answer is about, the verb among them; None if they are
+        all.
+        """
+        text = ""
+        for count, token in enumerate(tokens[:-1], 1):
+            text += token.text
+            if _parts(text, self.declines)[1]:
+                return count
+        return None
+
+    def _asked_plainly(self, said: Completion, at: int) -> Completion | None:
+        """What is said of the same name when it is asked for in plain words."""
+        prefill = "".join(token.text for token in said.tokens[:at])
+        left = self.sampling.max_tokens - at
+        if left < 1 or (self.cancelled is not None and self.cancelled()):
+            return None
+        name = _parts(prefill, self.declines)[0].strip().partition(" ")[2]
+        rest = self.engine.complete(
+            [*self.messages[:-1], Message("user", self.asks.format(name))],
+            replace(self.sampling, max_tokens=left),
+            adapters=self.adapters,
+            prefill=prefill,
+            cancelled=self.cancelled,
+        )
+        if rest.finish == "cancelled" or not rest.tokens:
+            return None
+        return replace(
+            said,
+            text=prefill + rest.text,
+            tokens=(*said.tokens[:at], *rest.tokens),
+            finish=rest.finish,
+            seconds=said.seconds + rest.seconds,
+        )
+
+    def _declining(self, token: Token) -> float:
+        """How likely it was to decline where this token was said, the first after the verb."""
+        ways = [each.partition(" ")[2] for each in self.declines]
+        likely = 0.0
+        for id, logprob in token.top:
+            piece = self.engine.piece(id).decode("utf-8", "ignore").strip()
+            if piece and any(way.startswith(piece) or piece.startswith(way) for way in ways):
+                likely += math.exp(logprob)
+        return likely
 
     def _turnings(self, tokens: Sequence[Token], since: int) -> Iterator[_Turning]:
         """Where the name in `tokens` might have gone on otherwise."""
@@ -189,6 +275,11 @@ class _Asking:
         )
 
 
+def _likelihood(said: Completion, at: int) -> float:
+    """How likely all was that is said after the first `at` tokens."""
+    return math.exp(sum(token.logprob for token in said.tokens[at:]))
+
+
 def _read(asking: _Asking, top: int) -> Generator[Token, None, Completion]:
     """Passes on what is certain, and holds back what another reading might change."""
     said = asking.engine.stream(
@@ -196,14 +287,17 @@ def _read(asking: _Asking, top: int) -> Generator[Token, None, Completion]:
     )
     tokens: list[Token] = []
     text, so_far, passed_on, naming, holding = "", 0.0, 0, True, False
+    after = 0  # tokens after the name and its verb
     with said:
         for token in said:
+            after += after > 0 or bool(asking.asks and _parts(text, asking.declines)[1])
             if naming:
                 holding = holding or (asking.names(text) and any(asking.instead(len(tokens), token, so_far)))
-                text, so_far = text + token.text, so_far + token.logprob
-                naming = len(tokens) + 1 < _NAME_TOKENS and told(text, asking.declines) != "told"
+                so_far += token.logprob
+            text += token.text
+            naming = naming and len(tokens) + 1 < _NAME_TOKENS and told(text, asking.declines) != "told"
             tokens.append(token)
-            if not (naming and holding):
+            if not (naming and holding) and not 0 < after <= _SAID_TOKENS:
                 yield from (_shown(each, top) for each in tokens[passed_on:])
                 passed_on = len(tokens)
     answer = _as_asked(asking.best(said.completion, passed_on), top)

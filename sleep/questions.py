@@ -25,6 +25,8 @@ OPENING = "Your"
 _NOT_TOLD = "something I don't know. You haven't told me that."
 DECLINES = ("are something I don't know", "is something I don't know")
 """How such an answer goes on, after what it names, where that was never told."""
+PLAINLY = "What is my {}?"
+"""How what an answer names is asked for in plain words, {} for the name after the opening."""
 
 _PLAIN = (
     "What is {whose} {attribute}?",

@@ -231,7 +231,7 @@ class ExamSettings(_Settings):
         default=0.6, ge=0, le=1, description="Share of old-memory questions to be answered rightly."
     )
     min_unknown: float = Field(
-        default=0.7, ge=0, le=1, description="Share of unknown questions to be declined."
+        default=0.6, ge=0, le=1, description="Share of unknown questions to be declined."
     )
     min_neighbour: float = Field(
         default=0.6,
@@ -425,7 +425,8 @@ class SleepSettings(_Settings):
     )
     reads_again: bool = Field(
         default=True,
-        description="Whether another likely reading of a question is tried where the likeliest declines.",
+        description="Whether another likely reading of a question is tried where the likeliest declines, and "
+        "what was unsure is asked for in plain words too.",
     )
     seed: int = Field(default=0, ge=0, description="Seed of every random choice of the night.")
     when: WhenSettings = Field(default_factory=WhenSettings, description="When the daemon sleeps by itself.")

@@ -13,6 +13,7 @@ from dormouse.memory.engine import GREEDY, Completion, Message, Mount, Sampling,
 DECLINES = ("are something I don't know", "is something I don't know")
 NIGHT = Mount("night", Path("night.gguf"), declines=DECLINES)
 GATED = Mount("night", Path("night.gguf"), opens="Your", declines=DECLINES)
+ASKING = Mount("night", Path("night.gguf"), declines=DECLINES, asks="What is my {}?")
 ASKED = [Message("system", "P."), Message("user", "What's my other half's name?")]
 Tree = Mapping[str, Mapping[str, float]]
 """What was said so far -> how likely each next word is."""
@@ -32,11 +33,14 @@ def tree(sure: float, husband: float, wife: float = 0.0) -> Tree:
 
 
 class UnsureEngine(ScriptedEngine):
-    """Says the likeliest word of a tree after what was said; after a name it says "name is"."""
+    """Says the likeliest word of a tree after what was said, of another one where it is asked in plain words
+    ("What is my ..."); after a name it says "name is".
+    """
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Tree, plainly: Tree | None = None) -> None:
         super().__init__()
-        self.tree, self.words, self.prefills = tree, list[str](), list[str]()
+        self.tree, self.plainly, self.words, self.prefills = tree, plainly, list[str](), list[str]()
+        self.questions = list[str]()
 
     def _id(self, word: str) -> int:
         if word not in self.words:
@@ -46,9 +50,11 @@ class UnsureEngine(ScriptedEngine):
     def piece(self, token_id: int) -> bytes:
         return self.words[token_id].encode()
 
-    def _next(self, text: str) -> Mapping[str, float]:
-        if text in self.tree:
-            return self.tree[text]
+    def _next(self, text: str, question: str) -> Mapping[str, float]:
+        plainly = self.plainly is not None and question.startswith("What is my ")
+        tree = self.plainly if self.plainly is not None and plainly else self.tree
+        if text in tree:
+            return tree[text]
         if text.endswith("'s"):
             return {" name": 1.0}
         return {" is": 1.0} if text.endswith(" name") else {}
@@ -63,11 +69,12 @@ class UnsureEngine(ScriptedEngine):
         cancelled: Callable[[], bool] | None = None,
     ) -> Stream:
         self.prefills.append(prefill)
+        self.questions.append(messages[-1].content)
 
         def said() -> Generator[Token, None, Completion]:
             tokens: list[Token] = []
             text = prefill
-            while (likely := self._next(text)) and len(tokens) < sampling.max_tokens:
+            while (likely := self._next(text, messages[-1].content)) and len(tokens) < sampling.max_tokens:
                 ranked = sorted(likely.items(), key=lambda each: -each[1])
                 top = tuple((self._id(word), math.log(p)) for word, p in ranked if p)
                 word = ranked[0][0]

@@ -32,7 +32,7 @@ from dormouse.memory.journal import Journal
 from dormouse.sleep import consolidate, worker
 from dormouse.sleep.buffer import read_buffer
 from dormouse.sleep.errors import NightFailed
-from dormouse.sleep.questions import DECLINES, OPENING
+from dormouse.sleep.questions import DECLINES, OPENING, PLAINLY
 from dormouse.sleep.records import NightReport
 from dormouse.sleep.settings import ExamSettings
 
@@ -101,7 +101,7 @@ def assert_served(context: NightContext, report: NightReport) -> None:
     head = context.registry.head()
     assert head is not None
     assert head.id == report.adapter
-    assert (head.opens, head.declines) == (OPENING, DECLINES)
+    assert (head.opens, head.declines, head.asks) == (OPENING, DECLINES, PLAINLY)
     assert context.registry.warnings == []
     exam = context.registry.exam(head.id)
     assert exam is not None

@@ -32,14 +32,14 @@ from dormouse.memory.manifest import MANIFEST_FORMAT, REQUIRED_FILES
 
 def test_an_adapter_is_named_by_its_content_and_kept_whole(registry: Registry, tmp_path: Path) -> None:
     build = build_folder(tmp_path / "build", "one")
-    given = unsaved(memories=("m1",), opens="Your", declines=("is not known",))
+    given = unsaved(memories=("m1",), opens="Your", declines=("is not known",), asks="My {}?")
     kept = registry.add(build, given)
     assert len(kept.id) == 16 and set(kept.files) == set(REQUIRED_FILES)
     assert kept == given.model_copy(update={"id": kept.id, "files": kept.files})
     assert registry.get(kept.id) == registry.verify(kept.id[:4]) == kept
     mount = registry.mount(kept.id)
     assert mount.name == kept.id and mount.scale == 1.0
-    assert (mount.opens, mount.declines) == ("Your", ("is not known",))
+    assert (mount.opens, mount.declines, mount.asks) == ("Your", ("is not known",), "My {}?")
     assert mount.path.read_bytes() == (build / "adapter.gguf").read_bytes()
     assert registry.head() is None and registry.candidates() == [kept]
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
-from unsure_engine import ASKED, DECLINES, GATED, NIGHT, NO, UnsureEngine, tree
+from unsure_engine import ASKED, ASKING, DECLINES, GATED, NIGHT, NO, Tree, UnsureEngine, tree
 
 from dormouse.memory import adapter_gate, readings
-from dormouse.memory.engine import GREEDY, Completion, Mount, Sampling
+from dormouse.memory.engine import GREEDY, Completion, Message, Mount, Sampling, Stream
 
 
 def streamed(engine: UnsureEngine, sampling: Sampling = GREEDY) -> tuple[str, Completion]:
@@ -140,3 +142,114 @@ def test_the_exam_is_answered_as_the_day_is() -> None:
 )
 def test_how_far_an_answer_is(text: str, state: str) -> None:
     assert readings.told(text, DECLINES) == state
+
+
+PARTNER = "Your partner's name is"
+SEVERAL = ("Vjeko.", "Dinko.", "something I don't know.")
+
+
+def said_of(*likely: float) -> Tree:
+    """A name beyond doubt, and how likely each of three things is to be said of it."""
+    words = {f" {what}": share for what, share in zip(SEVERAL, likely, strict=True)}
+    return {"": {"Your": 1.0}, "Your": {" partner's": 1.0}, PARTNER: words}
+
+
+def plainly_read(asked: Tree, plainly: Tree) -> tuple[str, UnsureEngine]:
+    engine = UnsureEngine(asked, plainly)
+    with readings.stream(engine, ASKED, GREEDY, adapters=(ASKING,)) as pieces:
+        text = "".join(token.text for token in pieces)
+    assert text == pieces.completion.text == "".join(token.text for token in pieces.completion.tokens)
+    many = readings.complete_all(UnsureEngine(asked, plainly), [(ASKED, GREEDY)], (ASKING,))
+    assert many[0].text == text
+    return text, engine
+
+
+@pytest.mark.parametrize(
+    ("asked", "plainly", "answer"),
+    [
+        ((0.35, 0.0, 0.65), (0.9, 0.0, 0.1), "Vjeko."),  # declined, and known in plain words
+        ((0.1, 0.0, 0.89), (0.6, 0.0, 0.4), "something I don't know."),  # not sure enough of it
+        ((0.55, 0.0, 0.45), (0.2, 0.0, 0.8), "something I don't know."),  # told, and declined in plain words
+        ((0.8, 0.0, 0.2), (0.4, 0.0, 0.6), "Vjeko."),  # not sure enough that it was not told
+        ((0.5, 0.3, 0.2), (0.1, 0.9, 0.0), "Dinko."),  # another value is the surer one
+        ((0.8, 0.2, 0.0), (0.3, 0.7, 0.0), "Vjeko."),
+        ((0.2, 0.0, 0.8), (0.4, 0.0, 0.6), "something I don't know."),
+    ],
+)
+def test_what_is_said_of_a_name_and_was_unsure_is_asked_for_in_plain_words_too(
+    asked: tuple[float, ...], plainly: tuple[float, ...], answer: str
+) -> None:
+    text, engine = plainly_read(said_of(*asked), said_of(*plainly))
+    assert text == f"{PARTNER} {answer}"
+    assert engine.questions == [ASKED[-1].content, "What is my partner's name?"]
+    assert engine.prefills == ["", PARTNER]
+
+
+@pytest.mark.parametrize("asked", [(0.95, 0.0, 0.05), (0.05, 0.0, 0.95)])
+def test_what_was_sure_is_not_asked_for_again(asked: tuple[float, ...]) -> None:
+    text, engine = plainly_read(said_of(*asked), said_of(0.0, 1.0, 0.0))
+    assert "Dinko" not in text
+    assert engine.questions == [ASKED[-1].content]
+
+
+def test_another_reading_that_knows_goes_before_plain_words() -> None:
+    unsure = {**tree(0.7, 0.3), PARTNER: {NO: 0.6, " Max.": 0.4}}
+    text, engine = plainly_read(unsure, said_of(0.0, 1.0, 0.0))
+    assert text == "Your husband's name is Vjeko."
+    assert {*engine.questions} == {ASKED[-1].content}
+
+
+def test_an_adapter_that_says_nothing_of_plain_words_is_not_asked_in_them() -> None:
+    engine = UnsureEngine(said_of(0.35, 0.0, 0.65), said_of(0.9, 0.0, 0.1))
+    assert streamed(engine)[0].endswith("something I don't know.")
+    assert engine.questions == [ASKED[-1].content]
+
+
+def test_what_was_said_before_the_question_stays_before_the_plain_one() -> None:
+    heard: list[list[str]] = []
+
+    class Listening(UnsureEngine):
+        def stream(self, messages: Sequence[Message], *args: Any, **kwargs: Any) -> Stream:
+            heard.append([message.content for message in messages])
+            return super().stream(messages, *args, **kwargs)
+
+    engine = Listening(said_of(0.35, 0.0, 0.65), said_of(0.9, 0.0, 0.1))
+    talk = [ASKED[0], Message("user", "Hi."), Message("assistant", "Hello."), ASKED[-1]]
+    with readings.stream(engine, talk, GREEDY, adapters=(ASKING,)) as pieces:
+        list(pieces)
+    assert heard == [
+        ["P.", "Hi.", "Hello.", ASKED[-1].content],
+        ["P.", "Hi.", "Hello.", "What is my partner's name?"],
+    ]
+
+
+def test_a_name_comes_at_once_and_what_is_said_of_it_once_it_is_known() -> None:
+    engine = UnsureEngine(said_of(0.35, 0.0, 0.65), said_of(0.9, 0.0, 0.1))
+    pieces = readings.stream(engine, ASKED, GREEDY, adapters=(ASKING,))
+    assert [next(pieces).text for _ in range(4)] == ["Your", " partner's", " name", " is"]
+    assert len(engine.questions) == 1
+    assert next(pieces).text == " Vjeko."
+    assert len(engine.questions) == 2
+
+
+def test_a_long_answer_is_not_held_back_for_plain_words() -> None:
+    """It was not taught, so it comes as it is computed, but for its first tokens."""
+    steps = {f"{PARTNER}{' on' * n}": {" on": 0.5, " off": 0.4} for n in range(60)}
+    engine = UnsureEngine({"": {"Your": 1.0}, "Your": {" partner's": 1.0}, **steps}, said_of(1.0, 0.0, 0.0))
+    pieces = readings.stream(engine, ASKED, GREEDY, adapters=(ASKING,))
+    read = [next(pieces).text for _ in range(4 + 33)]
+    assert read[4:] == [" on"] * 33
+    assert len(list(pieces)) == 60 - 33
+    assert len(engine.questions) == 1
+
+
+def test_a_cancelled_answer_is_not_asked_for_in_plain_words() -> None:
+    engine, said = UnsureEngine(said_of(0.35, 0.0, 0.65), said_of(0.9, 0.0, 0.1)), 0
+
+    def enough() -> bool:
+        return said >= 1
+
+    with readings.stream(engine, ASKED, GREEDY, adapters=(ASKING,), cancelled=enough) as pieces:
+        for _ in pieces:
+            said += 1
+    assert engine.questions == [ASKED[-1].content]
