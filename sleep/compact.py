@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from functools import cache
 
@@ -40,6 +40,8 @@ _RELATIVES = {
     "sis": "sister",
 }
 USER = "user"
+_NOTES = Sampling(max_tokens=_ANSWER_TOKENS)
+_AT_ONCE = 16  # turns read side by side
 _LEAST_CHARS = 200  # a piece that does not fit and is shorter means that no piece can
 
 
@@ -148,29 +150,61 @@ def _line_confidences(completion: Completion) -> list[float]:
     return [sum(line) / len(line) if line else 0.0 for line in sums]
 
 
-def _read_piece(writer: Scribe, piece: str, before: str, turn: HarvestedTurn, limit: int) -> list[Candidate]:
-    request = scribe.notes_request(piece, before)
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Some sentences of a turn, with the words said just before them."""
+
+    text: str
+    before: str
+    turn: HarvestedTurn
+
+    @property
+    def request(self) -> str:
+        return scribe.notes_request(self.text, self.before)
+
+
+def _pieces_of(turn: HarvestedTurn, max_words: int) -> list[_Piece]:
+    texts = pieces(turn.content, max_words)
+    before = [turn.before, *texts]
+    shown = [" ".join(earlier.split()[-max_words:]) for earlier in before]
+    return [_Piece(text, earlier, turn) for text, earlier in zip(texts, shown, strict=False)]
+
+
+def _read_all(writer: Scribe, read: Sequence[_Piece], limit: int) -> list[list[Candidate]]:
+    """What the scribe notes of each piece, which it reads side by side."""
     try:
-        completion = writer.write(scribe.NOTES_PROMPT, request, Sampling(max_tokens=_ANSWER_TOKENS))
+        notes = writer.write_all(scribe.NOTES_PROMPT, [(piece.request, _NOTES) for piece in read])
+    except ContextOverflow:
+        return [_read_piece(writer, piece, limit) for piece in read]
+    return [_noted(writer, piece, note, limit) for piece, note in zip(read, notes, strict=True)]
+
+
+def _read_piece(writer: Scribe, piece: _Piece, limit: int) -> list[Candidate]:
+    try:
+        return _noted(writer, piece, writer.write(scribe.NOTES_PROMPT, piece.request, _NOTES), limit)
     except ContextOverflow:
         # Few words can be many tokens (a pasted key, a script without spaces), and must not stop the night.
-        if before:
-            return _read_piece(writer, piece, "", turn, limit)
-        if len(piece) < _LEAST_CHARS:
+        if piece.before:
+            return _read_piece(writer, replace(piece, before=""), limit)
+        if len(piece.text) < _LEAST_CHARS:
             raise
-        middle = len(piece) // 2
-        halves = (piece[:middle], piece[middle:])
-        return [found for half in halves for found in _read_piece(writer, half, "", turn, limit)]
-    confidences = _line_confidences(completion)
+        middle = len(piece.text) // 2
+        halves = (piece.text[:middle], piece.text[middle:])
+        return [found for half in halves for found in _read_piece(writer, replace(piece, text=half), limit)]
+
+
+def _noted(writer: Scribe, piece: _Piece, note: Completion, limit: int) -> list[Candidate]:
+    confidences = _line_confidences(note)
     found: list[Candidate] = []
-    for number, line in enumerate(completion.text.splitlines()):
+    for number, line in enumerate(note.text.splitlines()):
         for subject, attribute, value in scribe.read_notes(line):
             confidence = confidences[min(number, len(confidences) - 1)]
-            quote = quote_for(value, piece)
-            subject = as_told(subject, f"{before} {piece}")
-            corrects = bool(_CORRECTS.search(piece))
+            quote = quote_for(value, piece.text)
+            subject = as_told(subject, f"{piece.before} {piece.text}")
+            corrects = bool(_CORRECTS.search(piece.text))
+            turn_id = piece.turn.id
             found.append(
-                Candidate(subject, attribute, value, quote, turn.id, writer.name, confidence, corrects)
+                Candidate(subject, attribute, value, quote, turn_id, writer.name, confidence, corrects)
             )
     return list(dict.fromkeys(found))[:limit]
 
@@ -202,13 +236,11 @@ def compact(
 ) -> list[Candidate]:
     """Candidates in the order they were told; rules add what the scribe did not find."""
     found: list[Candidate] = []
-    for number, turn in enumerate(turns):
-        before = turn.before
-        for piece in pieces(turn.content, settings.max_words):
-            written = _read_piece(
-                writer, piece, " ".join(before.split()[-settings.max_words :]), turn, settings.lines_per_turn
-            )
-            found.extend(_with_rules(written, piece, turn.id))
-            before = piece
-        progress(number + 1, len(turns))
+    for at in range(0, len(turns), _AT_ONCE):
+        some = turns[at : at + _AT_ONCE]
+        read = [piece for turn in some for piece in _pieces_of(turn, settings.max_words)]
+        written = _read_all(writer, read, settings.lines_per_turn)
+        for piece, notes in zip(read, written, strict=True):
+            found.extend(_with_rules(notes, piece.text, piece.turn.id))
+        progress(at + len(some), len(turns))
     return found
