@@ -19,7 +19,7 @@ from typing import Literal
 
 from .engine import Completion, Message, Mount, Sampling, Stream, Token, WakeEngine
 
-_EVEN = 0.5
+_EVEN = 0.5  # declining is given from this mean likelihood on
 LEAST = 0.06
 """How likely readings that say the same must be, together with what they say, to count against declining."""
 SURE = 0.9
