@@ -143,10 +143,12 @@ def _napped(work: _Work) -> Outcome:
 def _memories(work: _Work, head: Manifest | None, day: Manifest | None) -> tuple[list[Memory], list[Memory]]:
     """What is to be learnt now, and what is to be kept: the day's memories, and some of the nights'."""
     context, settings = work.context, work.context.settings
-    with work.timed("compact"):
-        found = compact(work.leaving.turns, stages._scribe(work.stage), settings.compact)
     journal = context.journal
     known = [memory for memory in journal.memories() if memory.state in ("admitted", "consolidated")]
+    told_before = [(memory.subject, memory.attribute, memory.value) for memory in known]
+    with work.timed("compact"):
+        scribe = stages._scribe(work.stage)
+        found = compact(work.leaving.turns, scribe, settings.compact, told=told_before)
     words = {turn.id: turn.content for turn in work.leaving.turns}
     stones = refusal(journal.tombstones())
     rules = Rules(settings.compact, context.verifiers, words, settings.filter.train_secrets, stones)

@@ -59,11 +59,13 @@ def run_harvest(stage: Stage, state: NightState) -> NightState:
 
 def run_compact(stage: Stage, state: NightState) -> NightState:
     turns = [HarvestedTurn(**turn) for turn in state["turns"]]
+    known = [m for m in stage.context.journal.memories() if m.state in ("admitted", "consolidated")]
     found = compact(
         turns,
         _scribe(stage),
         stage.context.settings.compact,
         lambda done, total: stage.progress(done, total, f"turn {done} of {total}"),
+        [(memory.subject, memory.attribute, memory.value) for memory in known],
     )
     return {"candidates": [asdict(candidate) for candidate in found]}
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from functools import cache
 
@@ -17,8 +17,12 @@ from ..memory.engine import Completion, Message, Mount, Sampling, WakeEngine
 from ..memory.errors import ContextOverflow
 from ..verifiers.support import stands_in
 from . import kinds, scribe
+from .by_name import names_among, with_nouns
 from .harvest import HarvestedTurn
+from .kinds import Fact
+from .questions import may_mean_the_same
 from .records import Candidate
+from .rule_words import is_pet
 from .rules import read_by_rules
 from .settings import CompactSettings
 
@@ -152,22 +156,33 @@ def _line_confidences(completion: Completion) -> list[float]:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """Some sentences of a turn, with the words said just before them."""
+    """Some sentences of a turn, with the words said just before them. Both are shown to the scribe with the
+    nouns of those whom the user named earlier.
+    """
 
     text: str
-    before: str
+    said_before: str
     turn: HarvestedTurn
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def shown(self) -> str:
+        return with_nouns(self.text, self.names)
+
+    @property
+    def before(self) -> str:
+        return with_nouns(self.said_before, self.names)
 
     @property
     def request(self) -> str:
-        return scribe.notes_request(self.text, self.before)
+        return scribe.notes_request(self.shown, self.before)
 
 
-def _pieces_of(turn: HarvestedTurn, max_words: int) -> list[_Piece]:
+def _pieces_of(turn: HarvestedTurn, max_words: int, names: Mapping[str, str]) -> list[_Piece]:
     texts = pieces(turn.content, max_words)
     before = [turn.before, *texts]
-    shown = [" ".join(earlier.split()[-max_words:]) for earlier in before]
-    return [_Piece(text, earlier, turn) for text, earlier in zip(texts, shown, strict=False)]
+    said = [" ".join(earlier.split()[-max_words:]) for earlier in before]
+    return [_Piece(text, earlier, turn, names) for text, earlier in zip(texts, said, strict=False)]
 
 
 def _read_all(writer: Scribe, read: Sequence[_Piece], limit: int) -> list[list[Candidate]]:
@@ -185,7 +200,7 @@ def _read_piece(writer: Scribe, piece: _Piece, limit: int) -> list[Candidate]:
     except ContextOverflow:
         # Few words can be many tokens (a pasted key, a script without spaces), and must not stop the night.
         if piece.before:
-            return _read_piece(writer, replace(piece, before=""), limit)
+            return _read_piece(writer, replace(piece, said_before=""), limit)
         if len(piece.text) < _LEAST_CHARS:
             raise
         middle = len(piece.text) // 2
@@ -200,7 +215,7 @@ def _noted(writer: Scribe, piece: _Piece, note: Completion, limit: int) -> list[
         for subject, attribute, value in scribe.read_notes(line):
             confidence = confidences[min(number, len(confidences) - 1)]
             quote = quote_for(value, piece.text)
-            subject = as_told(subject, f"{piece.before} {piece.text}")
+            subject = as_told(subject, f"{piece.before} {piece.shown}")
             corrects = bool(_CORRECTS.search(piece.text))
             turn_id = piece.turn.id
             found.append(
@@ -209,23 +224,45 @@ def _noted(writer: Scribe, piece: _Piece, note: Completion, limit: int) -> list[
     return list(dict.fromkeys(found))[:limit]
 
 
-def _with_rules(written: Sequence[Candidate], piece: str, turn_id: int) -> list[Candidate]:
+def _with_rules(written: Sequence[Candidate], piece: _Piece) -> list[Candidate]:
     """What the scribe wrote, and what the rules read beside it.
 
-    Where the scribe gives the user what the rules read as somebody else's, the rules' reading holds.
+    Where the scribe gives the user what the rules read as somebody else's, or a name to somebody else, the
+    rules' reading holds.
     """
     read = [
-        Candidate(subject, attribute, value, quote_for(value, piece), turn_id, "rules")
-        for subject, attribute, value in read_by_rules(piece)
+        Candidate(subject, attribute, value, quote_for(value, piece.text), piece.turn.id, "rules")
+        for subject, attribute, value in read_by_rules(piece.shown)
     ]
     kept = [*written]
     for rule in read:
         same = [each for each in kept if each.value.casefold() == rule.value.casefold()]
-        mistaken = [each for each in same if each.subject == USER and rule.subject != USER]
+        mistaken = [each for each in same if _mistaken(each, rule, piece.shown)]
         if mistaken or not same:
             kept = [each for each in kept if each not in mistaken]
             kept.append(rule)
     return kept
+
+
+def _mistaken(written: Candidate, rule: Candidate, text: str) -> bool:
+    """Whether the scribe gave to another what the rules read as somebody's.
+
+    A name is another's where that other stands in the text too; the scribe's own word for whoever has the
+    name ("dog" for a dachshund) is left, if it is for an animal.
+    """
+    if written.subject == rule.subject:
+        return False
+    if written.subject == USER:
+        return True
+    if (written.attribute, rule.attribute) != ("name", "name") or may_mean_the_same(
+        _pair(written), [_pair(rule)]
+    ):
+        return False
+    return not is_pet(rule.subject) or bool(re.search(rf"\b{re.escape(written.subject)}\b", text.casefold()))
+
+
+def _pair(candidate: Candidate) -> kinds.Pair:
+    return candidate.subject, candidate.attribute
 
 
 def compact(
@@ -233,14 +270,43 @@ def compact(
     writer: Scribe,
     settings: CompactSettings,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    told: Iterable[Fact] = (),
 ) -> list[Candidate]:
-    """Candidates in the order they were told; rules add what the scribe did not find."""
+    """Candidates in the order they were told; rules add what the scribe did not find.
+
+    Who has a name in `told`, or was given one earlier, is known by it. As turns are read side by
+    side, those that turn out to name somebody are read once more.
+    """
     found: list[Candidate] = []
+    told = [*told]
     for at in range(0, len(turns), _AT_ONCE):
         some = turns[at : at + _AT_ONCE]
-        read = [piece for turn in some for piece in _pieces_of(turn, settings.max_words)]
-        written = _read_all(writer, read, settings.lines_per_turn)
-        for piece, notes in zip(read, written, strict=True):
-            found.extend(_with_rules(notes, piece.text, piece.turn.id))
+        known = names_among((*told, *map(_fact, found)))
+        read = [piece for turn in some for piece in _pieces_of(turn, settings.max_words, known)]
+        noted = _read_all(writer, read, settings.lines_per_turn)
+        again = _named_since(read, noted, (*told, *map(_fact, found)))
+        noted_again = _read_all(writer, [*again.values()], settings.lines_per_turn)
+        for place, notes in zip(again, noted_again, strict=True):
+            read[place], noted[place] = again[place], notes
+        for piece, notes in zip(read, noted, strict=True):
+            found.extend(_with_rules(notes, piece))
         progress(at + len(some), len(turns))
     return found
+
+
+def _fact(candidate: Candidate) -> Fact:
+    return candidate.subject, candidate.attribute, candidate.value
+
+
+def _named_since(
+    read: Sequence[_Piece], noted: Sequence[Sequence[Candidate]], told: Iterable[Fact]
+) -> dict[int, _Piece]:
+    """Place -> the piece as it is to be read, of those that name somebody whom an earlier one named."""
+    facts = [*told]
+    again: dict[int, _Piece] = {}
+    for place, (piece, notes) in enumerate(zip(read, noted, strict=True)):
+        better = replace(piece, names=names_among(facts))
+        if better.shown != piece.shown:
+            again[place] = better
+        facts += map(_fact, _with_rules(notes, piece))
+    return again

@@ -281,7 +281,7 @@ def other_kinds(taken: Sequence[tuple[str, str]]) -> list[kinds.Kind]:
 _SAME_PERSON = (
     {"wife", "husband", "partner", "spouse", "girlfriend", "boyfriend", "fiancee", "fiance"},
     {"doctor", "gp"},
-    {"boss", "manager", "team lead"},
+    {"boss", "manager", "supervisor", "team lead"},
     {"flatmate", "roommate", "housemate"},
     {"son", "daughter", "child", "kid"},
     {"mother", "mum", "mom"},
@@ -292,6 +292,7 @@ _SAME_PERSON = (
     {"dog", "puppy", "pup", "hound"},
     {"cat", "kitten", "kitty", "moggy"},
     {"rabbit", "bunny"},
+    {"tortoise", "turtle"},
     {"hen", "hens", "chicken", "chickens"},
     {"motorbike", "motorcycle", "scooter", "moped"},
     {"bike", "bicycle"},

@@ -14,6 +14,7 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import cycle
+from typing import TypeVar
 
 from ..memory.engine import Message, WakeEngine
 from ..memory.records import Asked, Memory
@@ -34,6 +35,8 @@ from .questions import (
     ways_for,
 )
 from .settings import ExamSettings, ReplaySettings
+
+_Question = TypeVar("_Question", Asked, Row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,18 @@ def _drawn(asked: Sequence[Asked], count: int, rng: random.Random) -> list[Asked
     """`count` phrasings: each once before any comes again."""
     out = [*asked][:count]
     return [*out, *rng.choices(asked, k=count - len(out))]
+
+
+def _usual_first(asked: Sequence[_Question], rng: random.Random) -> list[_Question]:
+    """What people ask in the same words, then the others; both in a random order."""
+    shuffled = rng.sample(asked, len(asked))
+    return sorted(shuffled, key=lambda each: not _is_usual(each.question, (each.subject, each.attribute)))
+
+
+def _is_usual(question: str, pair: Pair) -> bool:
+    """Whether people often ask for the pair so, whatever else the question opens with."""
+    asked = words(question)
+    return any(asked[-len(usual) :] == usual for usual in map(words, kinds.asked_often().get(pair, ())))
 
 
 def _names(memories: Iterable[Memory]) -> dict[str, str]:
@@ -256,7 +271,7 @@ def training_set(
             continue
         ways = _ways(memory, exam.questions_per_memory, pairs)
         if memory.id in again - served:
-            shuffled = rng.sample(ways.train, len(ways.train))
+            shuffled = _usual_first(ways.train, rng)
             asked = _drawn(shuffled, min(replay.questions_per_old_memory, share), rng)
             exchanges += _memory_exchanges(memory, asked, OLD, names, rng)
         taken.update(ways.names)
@@ -321,7 +336,7 @@ def holds(row: Row, old: Mapping[str, Memory], pairs: Sequence[Pair], gone: Sequ
 
 def to_be_kept(training: TrainingSet, replay: ReplaySettings, seed: int) -> list[Row]:
     """What tonight offers to the buffer: of each new memory as many phrasings as an old one is asked for by,
-    and a third as many questions that are declined.
+    the usual ones first, and a third as many questions that are declined.
     """
     told: dict[str, list[Row]] = {}
     declined: list[Row] = []
@@ -332,7 +347,8 @@ def to_be_kept(training: TrainingSet, replay: ReplaySettings, seed: int) -> list
         elif each.kind == "unknown":
             declined.append(Row(each.question, each.answer, "unknown", each.subject, each.attribute))
     rng = _rng(seed, "kept")
-    rows = [row for mine in told.values() for row in draw(mine, replay.questions_per_old_memory, rng)]
+    of_each = replay.questions_per_old_memory
+    rows = [row for mine in told.values() for row in _usual_first(mine, rng)[:of_each]]
     rows += draw(declined, len(rows) // 3, rng)
     rng.shuffle(rows)
     return rows

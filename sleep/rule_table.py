@@ -21,7 +21,6 @@ from .rule_words import (
     INSTRUMENT,
     JOB_ENDINGS,
     JOKES,
-    KIN,
     LEAD,
     LISTED,
     LOW,
@@ -32,11 +31,9 @@ from .rule_words import (
     NOT_PLACES,
     ONLY_OF_THINGS,
     PERSON,
-    PETS,
     PHRASE,
     PLACE,
     QUALIFIED,
-    RANKED,
     RELATION,
     RUN,
     STOPPED,
@@ -87,6 +84,10 @@ def _named(match: _Match) -> Iterator[Fact]:
         yield thing, "name", match["value"]
 
 
+def _next_named(match: _Match) -> Iterator[Fact]:
+    yield "", "name", match["value"]
+
+
 def _own(match: _Match) -> Iterator[Fact]:
     yield "user", attribute_of(match["attribute"]), match["value"]
 
@@ -112,6 +113,12 @@ def _car(match: _Match) -> Iterator[Fact]:
 
 # --- What a statement looks like --------------------------------------------------------
 
+_DOES = (  # what is said of somebody whose name went before
+    r"(?i:is|has|was|had|will|would|can|could|wants?|lives|works|plays|loves|likes|hates|just|turned|got|gets|"
+    r"came|comes|says|said|never|always|still|also|keeps|runs|makes|made|gave|goes|went|bakes|cooks|calls|called|"
+    r"brought|brings|told|taught|teaches|sent|sends|drives|took|takes|moved|needs|helps|helped|thinks|visits|"
+    r"visited|married|bought|sells|sings|finally|started|and I)\b"
+)
 _NAMES: tuple[_Row, ...] = (
     (rf"(?i:my (?:full )?name(?: is|'s)(?: actually)?) {NAME}{END}", _of_user("name")),
     (rf"(?i:I'?m called|I am called) {NAME}{END}", _of_user("name")),
@@ -157,14 +164,16 @@ _NAMES: tuple[_Row, ...] = (
     ),
     (rf"(?P<value>{NOT_PEOPLE}{RUN}), (?i:my) {QUALIFIED}(?P<thing>{RELATION}),", _named),
     (
-        (
-            rf"(?i:my) {QUALIFIED}(?P<thing>{RANKED}(?i:{KIN}|best friend|boss|"
-            rf"flatmate|{PETS})),? "
-            rf"(?P<value>{NOT_PEOPLE}{RUN}),? (?=(?i:is|has|lives|works|plays|"
-            rf"loves|likes|just|turned|got|came|comes)\b)"
-        ),
+        (rf"(?i:my|our) {QUALIFIED}(?P<thing>{RELATION}),? (?P<value>{NOT_PEOPLE}{RUN}),? (?={_DOES})"),
         _named,
     ),
+)
+_NAMED_NEXT: tuple[_Row, ...] = (  # "Her name is Oonagh": whose it is was said just before
+    (rf"(?i:his|her|its|the) name(?: (?i:is|was)|'s) {NAME}{END}", _next_named),
+    (rf"(?i:(?:he|she|it)(?:'s| is)) (?i:called|named) {NAME}{END}", _next_named),
+)
+_SOMEBODY = re.compile(
+    rf"\b(?i:my|our|an?|another) (?:[\w-]+ ){{0,2}}?(?P<thing>{RELATION})\b(?!'s|[ -]in\b)"
 )
 _PLACES: tuple[_Row, ...] = (
     (
@@ -306,6 +315,17 @@ def rules() -> tuple[Rule, ...]:
     """Every rule, in the order they are tried."""
     rows = (*_NAMES, *_PLACES, *_DATES, *_work(), *_THINGS, *_OWN_WORDS)
     return tuple((re.compile(LEAD + pattern), facts) for pattern, facts in rows)
+
+
+@cache
+def next_named() -> tuple[Rule, ...]:
+    """Rules for a sentence that names whom the one before spoke of; their facts have no subject."""
+    return tuple((re.compile(LEAD + pattern), facts) for pattern, facts in _NAMED_NEXT)
+
+
+def somebody_in(sentence: str) -> set[str]:
+    """The nouns of the people and animals that the sentence speaks of as the user's, or as new."""
+    return {noun_of(match["thing"]) for match in _SOMEBODY.finditer(sentence)}
 
 
 def _work() -> Iterator[_Row]:

@@ -17,19 +17,19 @@ KIN = (
     r"fiance|ex|godmother|godfather|baby|kid|child|twin"
 )
 _OTHERS = (
-    r"boss|manager|colleague|co-?worker|flatmate|roommate|housemate|"
+    r"boss|manager|supervisor|colleague|co-?worker|flatmate|roommate|housemate|"
     r"(?:next-door |upstairs |downstairs |desk )?neighbou?r|"
-    r"(?:best |old |pen )?friend|dentist|doctor|gp|vet|therapist|physiotherapist|"
+    r"(?:best |old |pen )?friend|pal|mate|buddy|dentist|doctor|gp|vet|therapist|physiotherapist|"
     r"physio|hairdresser|barber|landlord|"
     r"landlady|coach|trainer|(?:\w+ )?teacher|tutor|apprentice|mentor|"
     r"accountant|lawyer|midwife|au pair|client"
 )
 PETS = (
     r"dog|puppy|cat|kitten|horse|pony|parrot|budgie|hamster|rabbit|guinea "
-    r"pig|tortoise|goldfish|snake|gecko|ferret|goat|"
+    r"pig|tortoise|turtle|canary|goldfish|snake|gecko|ferret|goat|"
     r"donkey|dachshund|labrador|terrier|spaniel|poodle|beagle|collie"
 )
-QUALIFIED = r"(?:(?:late|dear|lovely|beloved|wonderful|new|old|little|big|own|dearest) )*"
+QUALIFIED = r"(?:(?:late|dear|lovely|beloved|wonderful|good|new|old|auld|little|wee|big|own|dearest) )*"
 RANKED = r"(?:(?:older|elder|oldest|eldest|younger|youngest|middle|twin|first|second) )?"
 _STOP = (
     r"a|an|the|my|your|his|her|our|their|its|it|he|she|they|we|i|you|this|that|these|those|"
@@ -211,6 +211,9 @@ _PLAINER = {
     "grandad": "grandfather",
     "gp": "doctor",
     "physio": "physiotherapist",
+    "pal": "friend",
+    "mate": "friend",
+    "buddy": "friend",
     "roommate": "flatmate",
     "housemate": "flatmate",
 }
@@ -271,3 +274,8 @@ def noun_of(words: str) -> str:
     """The plain noun: without the adjectives that only praise or place it."""
     noun = re.sub(rf"^{QUALIFIED}", "", " ".join(words.casefold().split()))
     return _PLAINER.get(noun, noun)
+
+
+def is_pet(noun: str) -> bool:
+    """Whether the noun is one of the animals that the rules know."""
+    return bool(re.fullmatch(PETS, noun))

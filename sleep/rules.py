@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from .kinds import Fact, pools
-from .rule_table import rules
+from .rule_table import Rule, next_named, rules, somebody_in
 
 # --- What a text must not be ---------------------------------------------------------
 
@@ -72,6 +72,7 @@ _TALK = re.compile(r"\b(I|me|my|we|our|is|am|was|i'm)\b")
 _SENTENCE = re.compile(
     r"[^.!?\n]*(?:(?:[.](?=\w)|(?<=\b[DSM][rts])[.](?= [A-Z])|(?<=\bMrs)[.])[^.!?\n]*)*[.!?\n]*"
 )
+_ASIDE = 4  # words; after so short a sentence ("Don't ask.") the talk is still of the same
 _SPEAKER = re.compile(r"^\W*(?!PS\b|Correction\b|Update\b|Note\b|Reminder\b|FYI\b)[A-Z]\w+(?: [A-Z]\w+)?\s*$")
 
 
@@ -92,9 +93,9 @@ def _plain(text: str) -> str:
     return _QUOTED.sub(_without_quotes, text.translate(_APOSTROPHES))
 
 
-def _read_sentence(sentence: str) -> Iterator[tuple[int, Fact]]:
+def _read_sentence(sentence: str, table: tuple[Rule, ...]) -> Iterator[tuple[int, Fact]]:
     asks = sentence.rstrip().endswith("?")
-    for pattern, facts in rules():
+    for pattern, facts in table:
         for match in pattern.finditer(sentence):
             rest = sentence[match.end() :]
             if _HEDGE.search(sentence[: match.start()]) or _TAKEN_BACK.search(rest):
@@ -113,10 +114,16 @@ def read_by_rules(text: str) -> list[Fact]:
     if _FICTION.search(plain):
         return []
     found: dict[Fact, None] = {}
-    for sentence in _SENTENCE.findall(plain):
+    spoken_of: set[str] = set()
+    for sentence in filter(str.strip, _SENTENCE.findall(plain)):
         if _TASK.search(sentence):
             break
-        for _, (subject, attribute, value) in sorted(_read_sentence(sentence), key=lambda item: item[0]):
+        read = sorted(_read_sentence(sentence, rules()), key=lambda item: item[0])
+        if len(spoken_of) == 1:
+            named = [fact for _, fact in _read_sentence(sentence, next_named())]
+            read += [(0, (whom, attribute, value)) for whom in spoken_of for _, attribute, value in named]
+        for _, (subject, attribute, value) in read:
             if value in text or value in text.translate(_APOSTROPHES):
                 found[(subject, attribute, value)] = None
+        spoken_of = somebody_in(sentence) or (spoken_of if len(sentence.split()) <= _ASIDE else set())
     return list(found)

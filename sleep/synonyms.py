@@ -34,6 +34,8 @@ _SUBJECTS: dict[str, tuple[str, ...]] = {
     "hens": ("chickens",),
     "husband": ("spouse", "partner", "other half"),
     "laptop": ("computer",),
+    "landlady": ("landlord",),
+    "manager": ("boss",),
     "mom": ("mother", "mum"),
     "mother": ("mum", "mom"),
     "motorbike": ("motorcycle", "bike"),
@@ -45,9 +47,23 @@ _SUBJECTS: dict[str, tuple[str, ...]] = {
     "scooter": ("moped", "bike"),
     "sister": ("sibling",),
     "son": ("child", "boy", "kid"),
+    "supervisor": ("boss", "manager"),
+    "team lead": ("boss", "manager"),
     "wife": ("spouse", "partner", "other half"),
 }
-_PETS = ("dog", "cat", "rabbit", "hamster", "tortoise", "horse", "snake", "guinea pig", "ferret", "lizard")
+_PETS = (
+    "dog",
+    "cat",
+    "rabbit",
+    "hamster",
+    "tortoise",
+    "turtle",
+    "horse",
+    "snake",
+    "guinea pig",
+    "ferret",
+    "lizard",
+)
 _BIRDS = ("parrot", "budgie", "canary", "cockatiel", "parakeet")
 _ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "allergy": ("food allergy",),

@@ -66,7 +66,7 @@ SETTINGS = SleepSettings.model_validate(
 
 NOTES = {
     "Old Vex chewed the sofa": "dog | name | Vex",
-    "Vex is gone, it is Bruno now": "dog | name | Bruno",
+    "is gone, it is Bruno now": "dog | name | Bruno",
     "twelve winters in Tromso": "user | home city | Tromso",
     "the moon is made of cheese": "moon | cheese | Emmental",
 }

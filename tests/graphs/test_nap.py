@@ -104,6 +104,18 @@ def test_a_nap_that_is_killed_leaves_the_day_adapter_before_it_whole(
         assert not context.home.nap_path.exists()
 
 
+def test_whom_an_earlier_nap_named_is_known_by_the_name(
+    tmp_path: Path, base: BaseWeights, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes = script_the_night(monkeypatch.setattr)
+    with opened(tmp_path / "home", base, cache) as context:
+        tell(context.journal, "Old Vex chewed the sofa again.", session="one")
+        assert napped(context, "one").state == "published"
+        tell(context.journal, "Lovely weather, and Vex hates it.", session="two")
+        napped(context, "two")
+    assert notes.shown[-1] == "Lovely weather, and my dog hates it."
+
+
 # What leaves, and what stays of it
 
 

@@ -173,12 +173,14 @@ def test_nights_follow_each_other(night: Open, notes: Notetaker, train_here: lis
         assert_served(context, first)
 
         # What was said is not news.
-        tell(context.journal, "So, Old Vex chewed the sofa, did I say?", "Lovely weather.", session="s2")
+        more = "Lovely weather, and Vex hates it."
+        tell(context.journal, more, "So, Old Vex chewed the sofa, did I say?", session="s2")
         third = run_night(context)
         assert third.status == "nothing-new"
         assert "known already" in third.rejected[0]["reason"]
         assert context.journal.unharvested() == []
         assert len(context.registry.adapters()) == 1
+        assert notes.shown[len(TALK)] == "Lovely weather, and my dog hates it."
     with night() as context:
         assert [mount.name for mount in context.engine.mounted] == [first.adapter]
 

@@ -100,6 +100,57 @@ def test_else_the_scribe_s_reading_of_a_value_holds() -> None:
     assert [(c.writer, c.subject) for c in found] == [("scribe", "dog")]
 
 
+def test_a_name_is_not_somebody_else_s_who_stands_beside_it() -> None:
+    found = compacted(saying("dog | name | Fergus"), turn("My pal Fergus will mind the dog."))
+    assert [(c.writer, c.subject) for c in found] == [("rules", "friend")]
+    found = compacted(saying("seller | name | Fergus"), turn("My pal Fergus will mind the dog."))
+    assert [(c.writer, c.subject) for c in found] == [("rules", "friend")]
+    found = compacted(saying("dog | walker | Fergus"), turn("My pal Fergus will mind the dog."))
+    assert [(c.writer, c.subject) for c in found] == [("scribe", "dog")]
+
+
+# Known by name
+
+
+def reads_nouns(messages: Sequence[Message]) -> str:
+    """Notes what a small scribe can: the hobby of a noun, a name that is given."""
+    now = messages[-1].content.rsplit("Now: ", 1)[-1]
+    if "wife is called Moira" in now:
+        return "wife | name | Moira"
+    return f"{'wife' if 'y wife' in now else 'bees'} | hobby | beekeeping" if "bee" in now else scribe.NOTHING
+
+
+BEES = "Moira's taken up beekeeping."
+
+
+def test_whom_an_earlier_turn_names_is_known_by_it_and_the_quote_is_the_user_s() -> None:
+    found = compacted(reads_nouns, turn("My wife is called Moira.", id=1), turn(BEES, id=2))
+    assert [(c.subject, c.value, c.quote, c.turn_id) for c in found] == [
+        ("wife", "Moira", "My wife is called Moira.", 1),
+        ("wife", "beekeeping", BEES, 2),
+    ]
+
+
+def test_whom_only_a_later_turn_names_is_not_known_before() -> None:
+    found = compacted(reads_nouns, turn(BEES, id=1), turn("My wife is called Moira.", id=2))
+    assert [(c.subject, c.value) for c in found] == [("bees", "beekeeping"), ("wife", "Moira")]
+
+
+def test_names_of_earlier_nights_are_known_and_nothing_is_read_twice() -> None:
+    engine = ScriptedEngine(reads_nouns)
+    told = [("wife", "name", "Moira"), ("wife", "job", "nurse")]
+    found = compact([turn(BEES)], Scribe(engine, ROLE), CompactSettings(), told=told)
+    assert [(c.subject, c.value, c.quote) for c in found] == [("wife", "beekeeping", BEES)]
+    assert len(engine.asked) == 1
+
+
+def test_what_rules_read_of_somebody_by_name_is_theirs() -> None:
+    told = [("brother", "name", "Henk")]
+    writer = Scribe(ScriptedEngine(saying(scribe.NOTHING)), ROLE)
+    found = compact([turn("Henk lives in Utrecht now.")], writer, CompactSettings(), told=told)
+    assert [(c.subject, c.attribute, c.value) for c in found] == [("brother", "home city", "Utrecht")]
+
+
 @pytest.mark.parametrize(
     ("written", "text", "subject"),
     [

@@ -75,6 +75,10 @@ TOLD: list[tuple[str, list[Fact]]] = [
     ("My hobby is binding old books.", [("user", "hobby", "binding old books")]),
     ("My shoe size is 43.", [("user", "shoe size", "43")]),
     ("My dog's breed is whippet.", [("dog", "breed", "whippet")]),
+    ("My auld pal Hamish Tulloch will mind the dog.", [("friend", "name", "Hamish Tulloch")]),
+    ("Our neighbour Pim never sleeps.", [("neighbour", "name", "Pim")]),
+    ("I have a supervisor who loves meetings. Her name is Oonagh.", [("supervisor", "name", "Oonagh")]),
+    ("We got a turtle! Don't ask. It's called General.", [("turtle", "name", "General")]),
     (
         "Good evening. I live in Coimbra. The rain never stops. My cat is called Sardinha.",
         [("user", "home city", "Coimbra"), ("cat", "name", "Sardinha")],
@@ -142,6 +146,13 @@ NOTHING = [
     "I work as usual.",
     "I gave my dad Christmas socks.",
     "Ask Annika, she knows.",
+    "My wife has a cat. Her name is Mia.",  # whose?
+    "A man rang twice. His name is Mia.",
+    "I have a cat. We talked about the rain for an hour and then some. Her name is Mia.",
+    "I have a cat. Is her name Mia?",
+    "I have a cat. If her name is Mia, what is mine?",
+    "Her name is Mia.",
+    "I gave my mum Chanel for once.",
 ]
 
 
