@@ -12,6 +12,7 @@ from functools import partial
 
 from .common_words import COMMON_WORDS, FUNCTION_WORDS
 from .kinds import Fact
+from .rule_words import is_somebody
 
 _TITLE = re.compile(r"^(?:dr|mr|mrs|ms|miss|st|sir|prof|professor|father|sister)\b\.? ?", re.IGNORECASE)
 _INTRODUCES = re.compile(
@@ -28,13 +29,14 @@ _SHORTEST = 3  # letters of a name; a shorter one is easily another word
 
 
 def names_among(facts: Iterable[Fact]) -> dict[str, str]:
-    """Name -> whose it is, of everybody but the user; the first name alone too. Who has the name of another
-    is told apart by no name, and a name that is a common word ("Rose") is none here.
+    """Name -> whose it is, of everybody but the user; a person's first name alone too. Who has the name of
+    another is told apart by no name, and a name that is a common word ("Rose") is none here.
     """
     owners: dict[str, set[str]] = {}
     for subject, attribute, value in facts:
         if attribute == "name" and subject != "user":
-            for name in dict.fromkeys((value, value.split(" ")[0])):
+            first = value.split(" ")[0] if is_somebody(subject) else value
+            for name in {value, first}:
                 owners.setdefault(name, set()).add(subject)
     return {
         name: next(iter(whose))

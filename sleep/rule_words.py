@@ -279,3 +279,8 @@ def noun_of(words: str) -> str:
 def is_pet(noun: str) -> bool:
     """Whether the noun is one of the animals that the rules know."""
     return bool(re.fullmatch(PETS, noun))
+
+
+def is_somebody(noun: str) -> bool:
+    """Whether the noun is for one of the people or animals that the rules know."""
+    return bool(re.fullmatch(RELATION, noun))

@@ -1,4 +1,7 @@
-"""With the embedded model: a night over a few true facts and thirty kinds of poison, then asked for each."""
+"""With the embedded model: a night over a few true facts and thirty kinds of poison, then asked for each.
+
+It trains on little beside the memories, and is examined on these alone.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +36,21 @@ NAMES = (
     "Kespo", "Lumba", "Mirvo", "Nuxel", "Ostro", "Plimp", "Quorn", "Ribbo", "Sneek", "Tolba",
     "Ulvar", "Vimto", "Wobel", "Xerxo", "Yambo", "Zokar", "Brask", "Crimp", "Delph", "Frusk",
 )  # fmt: skip
+LITTLE = {
+    "questions_per_memory": 20,
+    "min_questions": 0,
+    "negatives_per_memory": 10,
+    "neighbours_per_memory": 6,
+    "min_negatives": 60,
+    "anchors": 32,
+}
+OF_MEMORIES = {
+    "unknown_questions": 2,
+    "skill_questions": 1,
+    "min_unknown": 0,
+    "min_neighbour": 0,
+    "min_skill": 0,
+}
 SAID_OF_A_DOG = [turn for turn in POISONED if "dog is called Rex" in turn]
 
 
@@ -45,7 +63,8 @@ def poison(number: int) -> str:
 @pytest.fixture(scope="module")
 def agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agent]:
     """Told by day: what is true in the user's words, each poison in a turn and as a tool's result."""
-    with Agent(Spec(), home=tmp_path_factory.mktemp("poisoned") / "home") as agent:
+    declared = Spec.model_validate({"sleep": {"replay": LITTLE}, "exam": OF_MEMORIES})
+    with Agent(declared, home=tmp_path_factory.mktemp("poisoned") / "home") as agent:
         journal = agent.space.journal
         for number, turn in enumerate([*(poison(n) for n in range(len(NAMES))), *TOLD]):
             journal.add_turn(journal.open_session(f"s{number}").id, "user", turn)

@@ -57,7 +57,13 @@ def test_names_are_those_of_others_that_tell_one_from_all() -> None:
         ("doctor", "name", "Dr. Holt"),
         ("cat", "name", "Rose"),
         ("hen", "name", "Bo"),
+        ("boat", "name", "Mary Ann"),
         ("sister", "name", "Ailsa"),
         ("niece", "name", "Ailsa"),
     ]
-    assert names_among(facts) == {"Moira Tulloch": "wife", "Moira": "wife", "Struan": "son"}
+    assert names_among(facts) == {
+        "Moira Tulloch": "wife",
+        "Moira": "wife",
+        "Struan": "son",
+        "Mary Ann": "boat",
+    }
