@@ -31,7 +31,7 @@ class TestEmbedded(ChatModelIntegrationTests):
 
     @property
     def chat_model_params(self) -> dict[str, Any]:
-        return {"max_tokens": 96, "threads": 1}
+        return {"max_tokens": 96, "threads": 2}
 
     @property
     def supports_json_mode(self) -> bool:
