@@ -54,11 +54,12 @@ def with_nouns(text: str, names: Mapping[str, str]) -> str:
     Where the noun itself stands in the text nothing is put for the name, and case is looked at unless the
     text has no capital.
     """
-    for name in sorted(names, key=len, reverse=True):
+    low = text.casefold()
+    for name in sorted((name for name in names if name.casefold() in low), key=len, reverse=True):
         subject = names[name]
         if re.search(rf"\b{re.escape(subject.rsplit(' ', 1)[-1])}\b", text, re.IGNORECASE):
             continue
-        flags = re.IGNORECASE if text == text.casefold() else 0
+        flags = re.IGNORECASE if text == low else 0
         pattern = re.compile(rf"(?<![\w'-]){re.escape(name)}(?![\w-])(?! (?-i:[A-Z]))", flags)
         text = pattern.sub(partial(_noun_for, subject), text)
     return text

@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
@@ -19,7 +18,6 @@ from dormouse.memory.engine import Message
 from dormouse.memory.records import Asked, Memory
 from dormouse.sleep import kinds
 from dormouse.sleep.buffer import Buffer, Row, offered
-from dormouse.sleep.kinds import words
 from dormouse.sleep.neighbours import NEAREST, ask_about, nearest, neighbours
 from dormouse.sleep.packing import Example
 from dormouse.sleep.questions import asked_for, may_mean_the_same, plain_questions
@@ -416,30 +414,6 @@ def test_a_night_offers_phrasings_of_each_memory_and_a_third_as_many_declined() 
     assert len(offered) - len(told) == min(len(told) // 3, 36)
     assert {row.kind for row in offered} == {"told", "unknown"}
     assert offered == to_be_kept(a_set(), SMALL, 5)
-
-
-def usual_for(memory: Memory) -> set[tuple[str, ...]]:
-    return {words(question) for question in kinds.asked_often()[memory.subject, memory.attribute]}
-
-
-def asked_usually(questions: Iterable[str], memory: Memory) -> set[tuple[str, ...]]:
-    """The usual questions among these, whatever they open with."""
-    asked = [words(question) for question in questions]
-    return {usual for usual in usual_for(memory) if any(each[-len(usual) :] == usual for each in asked)}
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_what_people_ask_most_is_what_is_kept_and_asked_for_anew(seed: int) -> None:
-    few = SMALL.model_copy(update={"questions_per_old_memory": 6})
-    job = a_memory("user", "job", "welder")
-    made = training_set([job], [], SMALL, EXAM, seed)
-    trained = asked_usually((each.question for each in made.exchanges if each.kind == "new"), job)
-    assert len(trained) >= 6
-    kept = [row.question for row in to_be_kept(made, few, seed) if row.memory == job.id]
-    assert len(kept) == 6 and all(asked_usually([question], job) for question in kept)
-    anew = training_set(TOLD[:1], [job], few, EXAM, seed)
-    again = [each.question for each in anew.exchanges if each.kind == "old" and each.memory == job.id]
-    assert len(again) == 6 and all(asked_usually([question], job) for question in again)
 
 
 # Neighbours
