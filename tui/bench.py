@@ -254,6 +254,15 @@ def nights(
     nights: Annotated[int, typer.Option("--nights", metavar="N", min=1, help="How many nights.")] = 30,
     facts: Annotated[int, typer.Option("--facts", metavar="N", min=1, help="Facts told before each.")] = 6,
     seeds: Annotated[str, typer.Option("--seeds", metavar="A,B,C", help="A life for each of these.")] = "0",
+    keep: Annotated[
+        Path | None,
+        typer.Option(
+            "--keep",
+            metavar="DIR",
+            help="Keep each life there; stopped, the same command goes on from it.",
+            show_default=False,
+        ),
+    ] = None,
     out: OutOption = None,
     spec: SpecOption = None,
     json: JsonOption = False,
@@ -261,13 +270,15 @@ def nights(
     """Sleep many nights in a row, and see what is left of each.
 
     All facts told so far are asked for after every night; so is what was never told, and general questions.
+    Thirty nights take two hours and more: with --keep they can be stopped at any time.
     """
     from ..runtime.bench.nights import bench_nights
 
     with Output(json) as output:
         setup, numbers = Setup.of(context, None, spec), _seeds(seeds)
         _make(out)
-        _shown(output, bench_nights(setup.spec(), nights, facts, numbers, note), out)
+        report = bench_nights(setup.spec(), nights, facts, numbers, note, keep=keep)
+        _shown(output, report, out)
 
 
 @group.command()

@@ -1,30 +1,30 @@
 """`bench nights`: one person tells a few facts a day for many days; all of them are asked after each night.
 
 Promise: everything goes through the agent, in one home; each question is asked with an empty context and
-retrieval off, in words no night trains on; a night that fails counts with what is then answered. States the
-targets.
+retrieval off, in words no night trains on; a night that fails counts with what is then answered. A life that
+is kept goes on, after a stop, from its last morning. States the targets.
 """
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Literal
 
 from ...sleep.exam import ExamItem, general_skills
 from ..agent import Agent
 from ..spec import Spec
+from .kept_life import FIRST_NIGHTS, KeptLife, Morning
 from .life import Life, PlainFact, life
-from .loop import not_anchored, sleep
+from .loop import NightRun, not_anchored, sleep
 from .plot import Axis, Series, line_plot
 from .report import BenchReport, Say, Spread, Target, figures_of, gathered, surroundings, target
 
 MakeAgent = Callable[[Spec, Path], Agent]
-FIRST_NIGHTS = 5
 _SKILLS = 30
 
 TARGETS: tuple[tuple[str, Literal["at least", "at most"], float], ...] = (
@@ -34,35 +34,6 @@ TARGETS: tuple[tuple[str, Literal["at least", "at most"], float], ...] = (
     ("skill_kept", "at least", 0.90),
     ("cost_last_to_fifth", "at most", 1.5),
 )
-
-
-@dataclass(frozen=True)
-class Morning:
-    """After one night: the share answered of each night's facts so far, the share declined of what was never
-    told, the share kept of the general questions that the base answers.
-    """
-
-    seed: int
-    night: int
-    status: str
-    reasons: tuple[str, ...]
-    seconds: float
-    stages_s: Mapping[str, float]
-    learnt: int
-    drift: Mapping[str, float]
-    recall: tuple[float, ...]
-    unknown: float
-    skill_kept: float
-    answers: tuple[dict[str, Any], ...]
-
-    @property
-    def recall_all(self) -> float:
-        """Over all facts told so far: as many each night."""
-        return statistics.fmean(self.recall)
-
-    @property
-    def recall_first(self) -> float:
-        return statistics.fmean(self.recall[:FIRST_NIGHTS])
 
 
 def open_agent(spec: Spec, home: Path) -> Agent:
@@ -77,41 +48,49 @@ def bench_nights(
     seeds: Sequence[int],
     say: Say,
     make_agent: MakeAgent = open_agent,
+    keep: Path | None = None,
 ) -> BenchReport:
-    """One life for each seed, of so many nights with so many facts each. Raises BadInput for too many."""
+    """One life for each seed, of so many nights with so many facts each. In `keep` each life stays with its
+    mornings, and goes on from them; without it nothing does.
+
+    Raises BadInput for too many facts, and for a life in `keep` that is another; HomeError and the like.
+    """
     lives = {seed: life(nights * facts, seed) for seed in seeds}
-    where, started = surroundings(spec), time.monotonic()
-    runs = [run_life(lives[seed], spec, facts, seed, say, make_agent) for seed in seeds]
+    where = surroundings(spec)
+    with TemporaryDirectory(prefix="dormouse-bench-") as passing:
+        kept = {
+            seed: KeptLife(keep or Path(passing), told, spec, facts, seed) for seed, told in lives.items()
+        }
+        runs = [run_life(lives[seed], kept[seed], say, make_agent) for seed in seeds]
     figures = nights_figures(runs)
     stated = [each for each in TARGETS if nights >= FIRST_NIGHTS or each[0] != "cost_last_to_fifth"]
     targets: list[Target] = [target(figures, *each) for each in stated]
     rows = [asdict(morning) for run in runs for morning in run]
-    seconds = time.monotonic() - started
+    seconds = sum(morning.day_s for run in runs for morning in run)
     return gathered(
         "nights", where, spec, seeds, seconds, figures, targets, rows, plots={"nights": plot(runs[0])}
     )
 
 
-def run_life(
-    told: Life, spec: Spec, facts: int, seed: int, say: Say, make_agent: MakeAgent = open_agent
-) -> list[Morning]:
-    """Tells `facts` a day, sleeps, and asks for everything told so far, until all is told."""
-    seeded = spec.model_copy(update={"sleep": spec.sleep.model_copy(update={"seed": seed})})
-    days = [told.facts[at : at + facts] for at in range(0, len(told.facts), facts)]
-    mornings: list[Morning] = []
-    with (
-        TemporaryDirectory(prefix="dormouse-bench-") as folder,
-        make_agent(seeded, Path(folder) / "home") as agent,
-    ):
-        general = not_anchored(general_skills())[:_SKILLS]
-        right = {item.id for item in agent.exam(general, "weights").items if item.passed}
-        skills = [item for item in general if item.id in right]
-        for number, day in enumerate(days, 1):
-            agent.tell([{"session": f"day-{number}", "content": fact.told} for fact in day])
+def run_life(told: Life, kept: KeptLife, say: Say, make_agent: MakeAgent = open_agent) -> list[Morning]:
+    """Tells a day's facts, sleeps, and asks for everything told so far, until all is told."""
+    general = not_anchored(general_skills())[:_SKILLS]
+    mornings = kept.mornings()
+    if mornings:
+        say(f"seed {kept.seed}: goes on after night {len(mornings)}")
+    else:
+        with make_agent(kept.spec, kept.first_home()) as agent:
+            kept.begun([item.id for item in agent.exam(general, "weights").items if item.passed])
+    skills = [item for item in general if item.id in kept.skills()]
+    for number in range(len(mornings) + 1, len(kept.days) + 1):
+        started = time.monotonic()
+        with make_agent(kept.spec, kept.home_for(number)) as agent:
+            agent.tell([{"session": f"day-{number}", "content": f.told} for f in kept.days[number - 1]])
             night = sleep(agent)
-            morning = _morning(agent, told, days[:number], skills, seed, night)
-            mornings.append(morning)
-            say(_line(morning))
+            morning = _morning(agent, told, kept.days[:number], skills, kept.seed, night, started)
+        mornings.append(morning)
+        kept.slept(mornings)
+        say(_line(morning))
     return mornings
 
 
@@ -121,7 +100,8 @@ def _morning(
     days: Sequence[Sequence[PlainFact]],
     skills: Sequence[ExamItem],
     seed: int,
-    night: Any,
+    night: NightRun,
+    started: float,
 ) -> Morning:
     """Asks for everything told so far."""
     items = [item for n, day in enumerate(days) for item in told.items(f"night{n}", day, way=len(days))]
@@ -137,6 +117,7 @@ def _morning(
         status=night.status,
         reasons=night.reasons,
         seconds=night.wall_s,
+        day_s=time.monotonic() - started,
         stages_s=night.stages_s,
         learnt=night.memories,
         drift=night.drift,

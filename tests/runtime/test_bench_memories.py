@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,8 +15,10 @@ from night_parts import a_memory
 from sleepy_agent import Nights
 
 from dormouse.graphs import training_job
-from dormouse.memory.errors import BadInput
+from dormouse.memory.errors import BadInput, HomeError
+from dormouse.memory.home import Home
 from dormouse.runtime.bench import frontier, loop, memory, nights
+from dormouse.runtime.bench.kept_life import KeptLife
 from dormouse.runtime.bench.life import Life, PlainFact, life
 from dormouse.runtime.bench.loop import NightRun
 from dormouse.runtime.bench.personas import personas
@@ -111,10 +114,11 @@ class Forgetful:
         return ask_items(items, ask)
 
 
-def test_every_fact_so_far_is_asked_for_after_each_night() -> None:
+def test_every_fact_so_far_is_asked_for_after_each_night(tmp_path: Path) -> None:
     told = life(10, 0)
     agent = Forgetful(told)
-    mornings = nights.run_life(told, Spec(), 2, 0, silent, lambda spec, home: agent)  # type: ignore[arg-type,return-value]
+    kept = KeptLife(tmp_path, told, Spec(), 2, 0)
+    mornings = nights.run_life(told, kept, silent, lambda spec, home: agent)  # type: ignore[arg-type,return-value]
     assert [morning.night for morning in mornings] == [1, 2, 3, 4, 5]
     assert mornings[-1].recall == (0.0, 0.0, 1.0, 1.0, 1.0)
     assert (mornings[-1].recall_all, mornings[-1].unknown) == (0.6, 1.0)
@@ -136,6 +140,71 @@ def test_nights_report_has_its_targets_and_plot(tmp_path: Path) -> None:
     assert {"night", "all facts so far", "skills kept"} <= texts
     assert write_report(report, tmp_path).name == "nights.json"
     assert (tmp_path / "nights.svg").read_text() == report.plots["nights"]
+
+
+class Homely(Forgetful):
+    """Keeps what it was told in its home; stops in the middle of the day it is to stop on."""
+
+    def __init__(self, told: Life, home: Path, stop_on: int | None) -> None:
+        super().__init__(told)
+        self.home, self.stop_on = home / "said.json", stop_on
+        if self.home.exists():
+            self.known = json.loads(self.home.read_text())
+
+    def tell(self, turns: Iterable[Any]) -> None:
+        super().tell(turns)
+        self.home.write_text(json.dumps(self.known))
+        if len(self.known) == self.stop_on:
+            raise KeyboardInterrupt
+
+
+def test_a_kept_life_that_was_stopped_goes_on_from_its_last_morning(tmp_path: Path) -> None:
+    told, heard = life(10, 0), list[str]()
+
+    def run(keep: Path, stop_on: int | None) -> list[dict[str, Any]]:
+        make = lambda spec, home: Homely(told, home, stop_on)  # noqa: E731
+        report = nights.bench_nights(Spec(), 5, 2, [0], heard.append, make, keep)  # type: ignore[arg-type]
+        return [{**row, "day_s": 0, "seconds": 0} for row in map(dict, report.runs)]
+
+    straight = run(tmp_path / "straight", None)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "stopped", 3)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "stopped", 4)
+    heard.clear()
+    assert run(tmp_path / "stopped", None) == straight
+    assert heard[0] == "seed 0: goes on after night 3"
+    assert len(heard) == 3
+    said = json.loads((tmp_path / "stopped" / "seed-0" / "night-5" / "said.json").read_text())
+    assert [turn for day in said for turn in day] == [fact.told for fact in told.facts]
+    assert run(tmp_path / "stopped", None) == straight
+    assert [path.name for path in (tmp_path / "stopped" / "seed-0").glob("night-*")] == ["night-5"]
+
+
+def test_another_life_is_not_mixed_with_a_kept_one(tmp_path: Path) -> None:
+    told = life(4, 0)
+    KeptLife(tmp_path, told, Spec(), 2, 0).begun([])
+    KeptLife(tmp_path, told, Spec(), 2, 1).begun([])
+    KeptLife(tmp_path, told, Spec(), 2, 0)
+    with pytest.raises(BadInput, match=r"another life .facts a day differ"):
+        KeptLife(tmp_path, told, Spec(), 4, 0)
+    with pytest.raises(BadInput, match=r"another life .facts differ"):
+        KeptLife(tmp_path, life(6, 0), Spec(), 2, 0)
+    with pytest.raises(BadInput, match=r"another life .settings differ"):
+        KeptLife(tmp_path, told, Spec.model_validate({"persona": "A pirate."}), 2, 0)
+    (tmp_path / "seed-0" / "mornings.json").write_text('[{"night": 1}')
+    with pytest.raises(BadInput, match=r"mornings\.json is damaged"):
+        KeptLife(tmp_path, told, Spec(), 2, 0).mornings()
+    (tmp_path / "seed-0" / "life.json").write_text("[]")
+    with pytest.raises(BadInput, match=r"life\.json is damaged"):
+        KeptLife(tmp_path, told, Spec(), 2, 0)
+
+
+def test_a_home_in_use_is_not_emptied(tmp_path: Path) -> None:
+    kept = KeptLife(tmp_path, life(4, 0), Spec(), 2, 0)
+    with Home.open(kept.first_home(), command="bench"), pytest.raises(HomeError, match="is using it"):
+        kept.first_home()
+    kept.first_home()
 
 
 # --- memory ------------------------------------------------------------------------------
