@@ -21,6 +21,7 @@ from .output import as_json
 
 _DEBUG = "DORMOUSE_DEBUG"
 _INTERRUPTED, _TERMINATED = 130, 143
+_STOPPED = "Stopped before it was done."
 
 app = typer.Typer(
     name="dormouse",
@@ -69,7 +70,14 @@ def main() -> NoReturn:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command line; returns the exit code."""
+    """Run one command line; returns the exit code. A program that waits for a document is told of a stop."""
+    code = _ran(arguments)
+    if code in (_INTERRUPTED, _TERMINATED) and "--json" in arguments:
+        return _report(_STOPPED, code, as_document=True)
+    return code
+
+
+def _ran(arguments: Sequence[str]) -> int:
     try:
         code = app(list(arguments) or ["--help"], prog_name="dormouse", standalone_mode=False)
         return code if isinstance(code, int) else 0
@@ -100,7 +108,7 @@ def _explained(error: Exception) -> tuple[str, int]:
             text = "Missing command; `dormouse --help` lists them"
         return _sentence(text), code if isinstance(code, int) else 2
     if isinstance(error, typer.Abort):
-        return "Stopped before it was done.", 1
+        return _STOPPED, 1
     if isinstance(error, OSError):
         where = f" ({error.filename})" if error.filename else ""
         return f"The system refused: {(error.strerror or str(error)).lower()}{where}.", 1

@@ -313,6 +313,22 @@ def test_a_signal_ends_it_without_a_traceback(
     assert cli("status", "--json").code == 0
 
 
+@pytest.mark.parametrize(("stop", "code"), [(KeyboardInterrupt(), 130), (SystemExit(143), 143)])
+def test_a_program_that_waits_for_a_document_is_told_of_a_stop(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, stop: BaseException, code: int
+) -> None:
+    from dormouse.graphs import sleep
+
+    def night(context: Any, progress: Any) -> NightReport:
+        raise stop
+
+    monkeypatch.setattr(sleep, "run_night", night)
+    ran = cli("sleep", "--json")
+    assert (ran.code, ran.document) == (code, {"error": "Stopped before it was done.", "exit_code": code})
+    quiet = cli("sleep")
+    assert (quiet.code, quiet.out, quiet.err) == (code, "", "")
+
+
 def night_report(status: str) -> NightReport:
     return NightReport(
         status=status,  # type: ignore[arg-type]

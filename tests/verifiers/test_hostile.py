@@ -99,27 +99,29 @@ def ran(kind: type[Sandbox], text: str, timeout_s: float) -> tuple[Ended, float,
     ended = sandbox.run(job(Program("", (), text)))
     seconds = time.monotonic() - started
     deadline = time.monotonic() + PATIENCE_S
-    while (left := traces() - before) and time.monotonic() < deadline:
+    left = traces() - before
+    while left and time.monotonic() < deadline:
         time.sleep(0.02)  # the kernel buries a namespace's processes one after another
+        left &= traces()  # what came later is another program's
     return ended, seconds, sorted(left, key=str)
 
 
 def traces() -> set[object]:
-    """What a run may leave: processes of its own namespace, and its folder."""
+    """What a run may leave: a namespace with processes in it, and its folder."""
     return {*strangers(), *Path("/tmp").glob("dormouse-code-*")}
 
 
-def strangers() -> set[int]:
-    """The processes alive in other process namespaces than this one, by number."""
-    found, own = set(), os.readlink("/proc/self/ns/pid")
+def strangers() -> set[str]:
+    """The process namespaces other than this one in which processes are alive."""
+    found = set()
     for name in filter(str.isdigit, os.listdir("/proc")):
         try:
             state = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()[0]
-            if state not in "ZX" and os.readlink(f"/proc/{name}/ns/pid") != own:
-                found.add(int(name))
+            if state not in "ZX":
+                found.add(os.readlink(f"/proc/{name}/ns/pid"))
         except OSError:
             continue
-    return found
+    return found - {os.readlink("/proc/self/ns/pid")}
 
 
 def test_there_are_enough_of_them() -> None:
