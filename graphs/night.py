@@ -58,6 +58,8 @@ class NightState(TypedDict, total=False):
     candidates: list[dict[str, Any]]
     memories: list[str]  # ids of what tonight is to learn
     superseded: dict[str, str]
+    denied: dict[str, str]  # memories that hold no more, with nothing in their place, and why
+    unlearn: list[str]  # ids of those of them that the version to go on from holds
     rejected: list[dict[str, str]]
     admitted: int  # how many of what was heard became memories, tonight or in naps before
     rebuild: bool  # whether the weights served hold what was forgotten

@@ -13,6 +13,7 @@ from dataclasses import replace
 from ..memory.adapters import BARE_BASE, Manifest, Registry
 from ..memory.errors import AdapterError
 from ..memory.records import Memory, Tombstone
+from ..sleep.filter import key_of
 
 _NOT_HELD = "the version served does not hold it"
 
@@ -85,6 +86,26 @@ def as_held(memories: Iterable[Memory], version: Manifest | None) -> list[Memory
         else memory
         for memory in memories
     ]
+
+
+def holds(version: Manifest | None, memory: str) -> bool:
+    """Whether the weights of this version (None: the bare base) were taught a memory, by its id."""
+    return version is not None and any(each.id == memory for each in version.memories)
+
+
+def denied_before(
+    memories: Iterable[Memory], kept: Iterable[Memory], version: Manifest | None
+) -> dict[str, str]:
+    """What this version still says though its owner denied it, and none of those `kept` stands in its place
+    (id -> reason).
+    """
+    told = {key_of(memory.subject, memory.attribute) for memory in kept}
+    return {
+        memory.id: memory.reason or ""
+        for memory in memories
+        if memory.state == "superseded" and memory.superseded_by is None and holds(version, memory.id)
+        if key_of(memory.subject, memory.attribute) not in told
+    }
 
 
 def fall_back(registry: Registry, start: Manifest | None) -> None:

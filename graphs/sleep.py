@@ -65,7 +65,7 @@ def _node(name: str, run: _Run, context: NightContext, report: Report) -> Callab
 
 
 def _after_filter(state: NightState) -> Literal["replay", "close"]:
-    return "replay" if state["memories"] else "close"
+    return "replay" if state["memories"] or state.get("unlearn") else "close"
 
 
 def _after_exam(state: NightState) -> Literal["publish", "close"]:

@@ -34,7 +34,7 @@ from ..sleep.records import Candidate
 from ..sleep.roles import role_folder, role_mount
 from . import replaying
 from .night import NightState, Stage
-from .rebuild import as_held, clean_start, fall_back, pending, remove_holders
+from .rebuild import as_held, clean_start, denied_before, fall_back, holds, pending, remove_holders
 from .tool_exam import trials
 from .training_job import same_shape, training_job
 
@@ -71,7 +71,9 @@ def run_compact(stage: Stage, state: NightState) -> NightState:
 
 
 def run_filter(stage: Stage, state: NightState) -> NightState:
-    """Admits what holds; memories that the version to go on from does not hold are tonight's work too."""
+    """Admits what holds. Memories that the version to go on from does not hold are tonight's work too, and so
+    are those that it holds and the user has denied.
+    """
     journal = stage.context.journal
     stones = journal.tombstones()
     known = [
@@ -94,8 +96,9 @@ def run_filter(stage: Stage, state: NightState) -> NightState:
     )
     journal.put_memories(outcome.admitted)
     journal.record_verdicts(state["night"], outcome.verdicts)
-    kept, superseded = standing([*known, *outcome.admitted])
+    kept, superseded = standing([m for m in (*known, *outcome.admitted) if m.id not in outcome.denied])
     rebuild, start = clean_start(stage.context.registry, pending(stones))
+    unlearnt = denied_before(journal.memories(), kept, start)
     tonight = [memory.id for memory in as_held(kept, start) if memory.state == "admitted"]
     rejected = [asdict(rejection) for rejection in outcome.rejected]
     heard = {turn["id"] for turn in state["turns"]}
@@ -103,8 +106,10 @@ def run_filter(stage: Stage, state: NightState) -> NightState:
     return {
         "memories": tonight,
         "superseded": superseded,
+        "denied": {**unlearnt, **outcome.denied},
+        "unlearn": sorted({*unlearnt, *(id for id in outcome.denied if holds(start, id))}),
         "rejected": rejected,
-        "admitted": len(outcome.admitted) + len(by_naps),
+        "admitted": len(outcome.admitted) + len(by_naps) + len(outcome.denied),
         "rebuild": rebuild,
         "start": start.id if start else None,
     }
@@ -114,7 +119,7 @@ def _memories(stage: Stage, state: NightState) -> tuple[list[Memory], list[Memor
     """Tonight's memories, and those of the version to go on from that still hold."""
     everything = stage.context.journal.memories()
     new = [memory for memory in everything if memory.id in set(state["memories"])]
-    gone = set(state["superseded"]) | set(state["memories"])
+    gone = {*state["superseded"], *state["memories"], *state.get("denied", {})}
     standing = as_held(everything, _start(stage, state))
     old = [memory for memory in standing if memory.state == "consolidated" and memory.id not in gone]
     return new, old
@@ -155,7 +160,8 @@ def run_replay(stage: Stage, state: NightState) -> NightState:
     new, old = _memories(stage, state)
     new = _with_questions(stage, state, new)
     held = replaying.still_held(stage, _start(stage, state), new, old)
-    chosen = replay.training_set(new, old, replay_settings, context.exam, context.seed, held.rows)
+    untrue = [m for m in context.journal.memories() if m.id in set(state.get("unlearn", []))]
+    chosen = replay.training_set(new, old, replay_settings, context.exam, context.seed, held.rows, untrue)
     after = replaying.after_tonight(stage, state, held, chosen)
     wrong = (*new, *old) if context.settings.training.gamma else ()
     examples = replay.tokenised(chosen, anchored, context.engine, context.persona, wrong)
@@ -268,7 +274,9 @@ def run_exam(stage: Stage, state: NightState) -> NightState:
         skills,
         context.exam,
         lambda done, total: stage.progress(done, total, f"question {done} of {total}"),
-        due=state.get("due", ("old", "neighbour")),  # a night that an earlier version began owes all kinds
+        due=state.get(
+            "due", ("new", "old", "neighbour")
+        ),  # a night that an earlier version began owes all kinds
         drift=drift(context.engine, context.persona, stack, passages()),
         tools=trials(context.engine, context.persona, stack, context.exam.tool_questions),
     )
@@ -317,6 +325,7 @@ def run_close(stage: Stage, state: NightState) -> NightState:
         replaying.keep(stage, state)
     shutil.rmtree(stage.folder(state) / "job", ignore_errors=True)
     journal.mark_harvested([turn["id"] for turn in state["turns"]], night)
+    journal.deny_memories(state.get("denied", {}))
     if state.get("rebuild") and (reason := _end_rebuild(stage, state, published=status == "published")):
         state = {**state, "reasons": [*state.get("reasons", []), reason]}
     if status == "published":

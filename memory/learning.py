@@ -111,6 +111,13 @@ class Learning:
                 _move(rows, id, "superseded", _memory_row(rows, successor).id)
             return _night(row)
 
+    def deny_memories(self, reasons: Mapping[str, str]) -> None:
+        """Memories that hold no more, with nothing in their place, and why. Raises UnknownRecord."""
+        with self._store.writing() as rows:
+            for id, reason in reasons.items():
+                _move(rows, id, "superseded", None)
+                _memory_row(rows, id).reason = reason
+
     def record_exam_answers(self, night_id: str, adapter: str, items: Iterable[ExamAnswer]) -> None:
         """Write what `adapter` answered in that night's exam, in place of what an earlier try of it wrote."""
         with self._store.writing() as rows:

@@ -25,8 +25,8 @@ from .records import Candidate
 from .rule_words import is_pet
 from .rules import read_by_rules
 from .settings import CompactSettings
+from .spans import sentences
 
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 _CORRECTS = re.compile(
     r"\b(actually|no longer|not any ?more|any ?more|scratch that|correction|i meant|instead|these days|as of|"
     r"changed|now(?! and then)|no,|wait|sorry|used to|moved|switched|swapped|sold|turned|renamed|since)\b",
@@ -97,10 +97,6 @@ def _examples(prompt: str) -> list[Message]:
             Message("assistant", scribe.NOTHING),
         ]
     return messages
-
-
-def sentences(text: str) -> list[str]:
-    return [piece.strip() for piece in _SENTENCE_END.split(text) if piece.strip()]
 
 
 def pieces(text: str, max_words: int) -> list[str]:

@@ -203,7 +203,8 @@ def hold(
     }
 
 
-_ALWAYS_DUE = ("new", "unknown", "skill")
+_ALWAYS_DUE = ("unknown", "skill")
+_NEWS = ("new", "untrue")  # of these there is one at least: without news there is no exam
 
 
 def shortfalls(outcome: ExamReport, settings: ExamSettings, due: Collection[str]) -> list[str]:
@@ -215,16 +216,20 @@ def shortfalls(outcome: ExamReport, settings: ExamSettings, due: Collection[str]
     wanted: Mapping[str, float] = {
         "new": settings.min_new,
         "old": settings.min_old,
+        "untrue": settings.min_untrue,
         "neighbour": settings.min_neighbour,
         "unknown": settings.min_unknown,
         "skill": settings.min_skill,
         "tool": settings.min_tool,
     }
+    owed = {*due, *_ALWAYS_DUE}
+    if owed.isdisjoint(_NEWS):
+        owed.add("new")
     reasons = []
     for kind, least in wanted.items():
         counts = outcome.kinds.get(kind)
         if counts is None or counts["n"] == 0:
-            if kind in _ALWAYS_DUE or kind in due:
+            if kind in owed:
                 reasons.append(f"no question of kind {kind} was asked")
             continue
         if outcome.rate(kind) < least:

@@ -1,8 +1,9 @@
 """The filter: which candidates become memories, and for each that does not, why.
 
 Promise: a memory's value stands in the user's own words, and no secret is one; of two values for a thing that
-has one the later wins, and a thing that may have several holds both; every candidate leaves with a verdict a
-person can read, which names the turn or memory it repeats or gives way to. Pure functions over records.
+has one the later wins, and a thing that may have several holds both; what the user says later is not so holds
+no more; every candidate leaves with a verdict a person can read, which names the turn or memory it repeats or
+gives way to. Pure functions over records.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from ..memory.records import Memory, Ruling, Verdict, memory_id
 from ..verifiers.abc import Claim, Verifier
 from ..verifiers.match import plain
 from ..verifiers.support import stands_in
+from .by_name import names_among
 from .cardinality import has_one, may_have_several
+from .denials import denied_in
 from .provenance import masked_candidate, presentable, secret_of, taint_of
 from .records import Candidate, Rejection, statement
 from .settings import CompactSettings
@@ -48,10 +51,13 @@ REMOVED = "[forgotten]"
 
 @dataclass(frozen=True, slots=True)
 class Filtered:
-    """What passed, and the verdict on every candidate, and on every memory that had to give way."""
+    """What passed, and the verdict on every candidate, and on every memory that had to give way. `denied`
+    says of those among them in whose place nothing stands why they hold no more (id -> reason).
+    """
 
     admitted: tuple[Memory, ...]
     verdicts: tuple[Verdict, ...]
+    denied: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def rejected(self) -> tuple[Rejection, ...]:
@@ -273,6 +279,11 @@ def filter_candidates(
             ruled[candidate] = _verdict(candidate, rules, *fault)
         else:
             sound.append(candidate)
+    denials = _Denials(candidates, known, rules)
+    for candidate in sound:
+        if said := denials.of(candidate.subject, candidate.attribute, candidate.value, candidate.turn_id):
+            ruled[candidate] = _verdict(candidate, rules, "contradicted", said.reason)
+    sound = [candidate for candidate in sound if candidate not in ruled]
     told = {key_of(m.subject, m.attribute): m for m in known}
     admitted: list[Memory] = []
     given_way: list[Verdict] = []
@@ -287,8 +298,56 @@ def filter_candidates(
         ruled |= _admission(entry, memory, old, rules)
         if old:
             given_way.append(_given_way(old, memory))
+    said_again = {key_of(candidate.subject, candidate.attribute) for candidate in sound}
+    denied: dict[str, str] = {}
+    for old in told.values():
+        if key_of(old.subject, old.attribute) in said_again:
+            continue
+        if said := denials.of(old.subject, old.attribute, old.value, old.turn_ids[-1]):
+            denied[old.id] = said.reason
+            text = f"{old.subject} | {old.attribute} | {old.value}"
+            given_way.append(Verdict("contradicted", text, said.reason, old.turn_ids[-1], old.quote, old.id))
     in_order = [ruled[candidate] for candidate in dict.fromkeys(candidates)]
-    return Filtered(tuple(admitted), (*in_order, *given_way))
+    return Filtered(tuple(admitted), (*in_order, *given_way), denied)
+
+
+@dataclass(frozen=True, slots=True)
+class _Denial:
+    """The turn that says that something is not so, and its words as they may be shown."""
+
+    turn_id: int
+    quote: str
+
+    @property
+    def reason(self) -> str:
+        return f"turn {self.turn_id} says {self.quote!r}, and wins as the owner's newer word"
+
+
+class _Denials:
+    """What the turns that a night or nap heard say is not so."""
+
+    def __init__(self, candidates: Sequence[Candidate], known: Sequence[Memory], rules: Rules) -> None:
+        self._rules = rules
+        told = [(memory.subject, memory.attribute, memory.value) for memory in known]
+        read = [(each.subject, each.attribute, each.value) for each in candidates]
+        self._names = names_among((*told, *read))
+        self._read = {
+            (each.turn_id, key_of(each.subject, each.attribute), plain(each.value)) for each in candidates
+        }
+
+    def of(self, subject: str, attribute: str, value: str, told_in: int) -> _Denial | None:
+        """The first denial of a fact after the turn in which it was told last; None if there is none."""
+        key = key_of(subject, attribute)
+        for turn_id in sorted(id for id in self._rules.turns if id > told_in):
+            read = (turn_id, key, plain(value)) in self._read
+            quote = denied_in((subject, key[1], value), self._rules.turns[turn_id], self._names, read)
+            if quote:
+                shown = Candidate(subject, attribute, value, quote, turn_id, "denial")
+                return _Denial(turn_id, self._shown(quote, shown))
+        return None
+
+    def _shown(self, quote: str, candidate: Candidate) -> str:
+        return quote if self._rules.train_secrets else presentable(quote, candidate, self._rules.turns)
 
 
 def _holds_beside(key: tuple[str, str], entry: _Told) -> bool:

@@ -59,7 +59,7 @@ class Exchange:
 class Probe:
     """A question kept back for the exam: its answer must hold `expect`, or decline where that is empty.
 
-    `kind` is new, old, neighbour (near what was told) or unknown.
+    `kind` is new, old, untrue (learnt once, and denied since), neighbour (near what was told) or unknown.
     """
 
     question: str
@@ -72,8 +72,8 @@ class Probe:
 class TrainingSet:
     """`exchanges` are trained, `probes` asked in the exam; `dark` are the rows drawn for what they store.
 
-    `due` are the kinds of probes the night owes: old where earlier memories stand, neighbour where something
-    is near what was told, new and unknown always.
+    `due` are the kinds of probes the night owes: new, untrue and old where there are such memories, neighbour
+    where something is near what was told, unknown always.
     """
 
     exchanges: tuple[Exchange, ...]
@@ -241,24 +241,34 @@ def training_set(
     exam: ExamSettings,
     seed: int,
     rows: Sequence[Row] = (),
+    untrue: Sequence[Memory] = (),
 ) -> TrainingSet:
     """What tonight trains on and what it will be asked. `old` are consolidated memories that still hold.
 
     `rows` are those of the buffer that still hold (see `holds`); the memories among `old` that none of them
-    serves are asked for anew.
+    serves are asked for anew. What asks for those that are `untrue`, which were learnt once, is declined.
     """
     exchanges: list[Exchange] = []
     probes: list[Probe] = []
     pairs = [(memory.subject, memory.attribute) for memory in (*new, *old)]
     taken = {*pairs}
     names = _names([*old, *new])
+    of_each = max(replay.questions_per_memory, replay.min_questions // max(1, len(new) + len(untrue)))
     for memory in new:
         rng = _rng(seed, "new", memory.id)
         ways = _ways(memory, exam.questions_per_memory, pairs)
-        asked = _drawn(ways.train, max(replay.questions_per_memory, replay.min_questions // len(new)), rng)
+        asked = _drawn(ways.train, of_each, rng)
         exchanges += _memory_exchanges(memory, asked, "new", names, rng)
         probes += [Probe(q, "new", memory.value, memory.id) for q in ways.exam]
         taken.update(ways.names)
+    for memory in untrue:
+        rng = _rng(seed, "untrue", memory.id)
+        ways = _ways(memory, exam.questions_per_memory, pairs)
+        for each in _drawn(ways.train, of_each, rng):
+            answer = untold_answer(each.subject, each.attribute)
+            asking = (vary(each.question, rng), answer, "unknown", memory.id, each.subject, each.attribute)
+            exchanges.append(Exchange(*asking))
+        probes += [Probe(question, "untrue", memory=memory.id) for question in ways.exam]
     rng = _rng(seed, OLD)
     replayed = sorted(rng.sample(list(old), min(len(old), replay.old_memories)), key=lambda memory: memory.id)
     standing = sorted(old, key=lambda memory: memory.id)
@@ -288,14 +298,14 @@ def training_set(
         tuple(filter(trained, (*exchanges, *stored, *negatives))),
         (*probes, *unknown),
         tuple(filter(trained, dark)),
-        _due(bool(old), near, exam),
+        _due({"new": bool(new), "untrue": bool(untrue)}, bool(old), near, exam),
     )
 
 
-def _due(old: bool, near: bool, exam: ExamSettings) -> tuple[str, ...]:
-    """The kinds that the exam owes where there are old memories, and where anything is near what was told."""
+def _due(news: Mapping[str, bool], old: bool, near: bool, exam: ExamSettings) -> tuple[str, ...]:
+    """The kinds that the exam owes: of such news, of earlier memories, of what is near what was told."""
     owed = {
-        "new": True,
+        **news,
         "old": old and exam.old_memories > 0,
         "neighbour": near and exam.unknown_questions > 1,
         "unknown": True,
@@ -336,19 +346,20 @@ def holds(row: Row, old: Mapping[str, Memory], pairs: Sequence[Pair], gone: Sequ
 
 def to_be_kept(training: TrainingSet, replay: ReplaySettings, seed: int) -> list[Row]:
     """What tonight offers to the buffer: of each new memory as many phrasings as an old one is asked for by,
-    the usual ones first, and a third as many questions that are declined.
+    the usual ones first, as many of each that is untrue, and a third as many questions that are declined.
     """
-    told: dict[str, list[Row]] = {}
+    of_memories: dict[str, list[Row]] = {}
     declined: list[Row] = []
     for each in training.exchanges:
         if each.kind == "new":
             row = Row(each.question, each.answer, "told", each.subject, each.attribute, each.memory)
-            told.setdefault(each.memory, []).append(row)
+            of_memories.setdefault(each.memory, []).append(row)
         elif each.kind == "unknown":
-            declined.append(Row(each.question, each.answer, "unknown", each.subject, each.attribute))
+            mine = of_memories.setdefault(each.memory, []) if each.memory else declined
+            mine.append(Row(each.question, each.answer, "unknown", each.subject, each.attribute))
     rng = _rng(seed, "kept")
     of_each = replay.questions_per_old_memory
-    rows = [row for mine in told.values() for row in _usual_first(mine, rng)[:of_each]]
+    rows = [row for mine in of_memories.values() for row in _usual_first(mine, rng)[:of_each]]
     rows += draw(declined, len(rows) // 3, rng)
     rng.shuffle(rows)
     return rows

@@ -84,6 +84,11 @@ def _placed(fact: Fact) -> Fact:
     )
 
 
+def invented(text: str) -> bool:
+    """Whether the text speaks of a story, a game or a dream."""
+    return bool(_FICTION.search(_plain(text)))
+
+
 def _without_quotes(match: re.Match[str]) -> str:
     inside = match[1] if match[1] is not None else match[2]
     return "..." if _TALK.search(inside) or len(inside.split()) > 4 else inside
@@ -110,9 +115,9 @@ def _read_sentence(sentence: str, table: tuple[Rule, ...]) -> Iterator[tuple[int
 
 def read_by_rules(text: str) -> list[Fact]:
     """The facts that the text states plainly about the user, in the order told."""
-    plain = _plain(text)
-    if _FICTION.search(plain):
+    if invented(text):
         return []
+    plain = _plain(text)
     found: dict[Fact, None] = {}
     spoken_of: set[str] = set()
     for sentence in filter(str.strip, _SENTENCE.findall(plain)):

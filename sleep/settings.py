@@ -233,6 +233,12 @@ class ExamSettings(_Settings):
     min_unknown: float = Field(
         default=0.6, ge=0, le=1, description="Share of unknown questions to be declined."
     )
+    min_untrue: float = Field(
+        default=0.6,
+        ge=0,
+        le=1,
+        description="Share of questions to be declined that ask for what the user said is not so any more.",
+    )
     min_neighbour: float = Field(
         default=0.6,
         ge=0,

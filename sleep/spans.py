@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ..verifiers.match import plain
 
 _WORD = re.compile(r"[^\W_]+")
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,11 @@ class Span:
 
     def overlaps(self, start: int, end: int) -> bool:
         return self.start < end and start < self.end
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of `text`, without the white space around them."""
+    return [piece.strip() for piece in _SENTENCE_END.split(text) if piece.strip()]
 
 
 def tokens(text: str) -> list[tuple[str, int, int]]:

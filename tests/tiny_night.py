@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ FREE = ExamSettings(
     min_new=0,
     min_old=0,
     min_neighbour=0,
+    min_untrue=0,
     min_unknown=0,
     min_skill=0,
     min_tool=0,
@@ -71,6 +72,9 @@ NOTES = {
     "the moon is made of cheese": "moon | cheese | Emmental",
 }
 """What the scribe writes when a turn holds these words; a line of the last is not what the user said."""
+
+
+Open = Callable[..., AbstractContextManager[NightContext]]
 
 
 @dataclass

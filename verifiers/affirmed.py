@@ -52,11 +52,16 @@ def _reaches(source: str, at: int, value: list[str]) -> bool:
     return bool(ahead and value)
 
 
-def _taken(pattern: re.Pattern[str], value: list[str], source: str) -> str | None:
+def denial(value: str, source: str) -> re.Match[str] | None:
+    """The turn of phrase by which `source` denies the value, found in `plain(source)`; None if none does."""
+    return _taken(_DENIES, words(value), plain(source))
+
+
+def _taken(pattern: re.Pattern[str], value: list[str], source: str) -> re.Match[str] | None:
     """The turn of phrase before the value, if it is the speaker's word on how things are."""
     return next(
         (
-            found.group().strip()
+            found
             for found in pattern.finditer(source)
             if _reaches(source, found.end(), value) and not _SUPPOSES.search(source[: found.start()])
         ),
@@ -82,7 +87,7 @@ class Affirmed(Verifier):
         denied = None if _DENIAL_IS_THE_FACT.search(attribute) else _taken(_DENIES, value, source)
         wished = None if _WISH_IS_THE_FACT.search(attribute) else _taken(_WISHES, value, source)
         seconds = time.perf_counter() - started
-        if denied or wished:
+        if found := denied or wished:
             how = "denied" if denied else "only wished for"
-            return Verdict("unsure", f"it is {how} in the words {denied or wished!r}", seconds)
+            return Verdict("unsure", f"it is {how} in the words {found.group().strip()!r}", seconds)
         return Verdict("passed", "nothing denies it or only wishes for it", seconds)

@@ -9,8 +9,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, suppress
+from collections.abc import Callable
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import tiny_night
 from tiny_models import write_tiny_llama
-from tiny_night import FREE, STRICT, Notetaker, script_the_night, tell
+from tiny_night import STRICT, Notetaker, Open, script_the_night, tell
 
 from dormouse.graphs import sleep as graph
 from dormouse.graphs.night import NightContext, NightState, Stage
@@ -29,62 +29,17 @@ from dormouse.memory.base_weights import BaseWeights, resolve
 from dormouse.memory.engine import Message
 from dormouse.memory.errors import DiskFull
 from dormouse.memory.journal import Journal
-from dormouse.sleep import consolidate, worker
 from dormouse.sleep.buffer import read_buffer
 from dormouse.sleep.errors import NightFailed
 from dormouse.sleep.questions import DECLINES, OPENING, PLAINLY
 from dormouse.sleep.records import NightReport
-from dormouse.sleep.settings import ExamSettings
 
-Open = Callable[..., AbstractContextManager[NightContext]]
 TALK = ("Morning! Slept badly.", "Old Vex chewed the sofa again.", "twelve winters in Tromso and no gloves")
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Shared, so that the training copy and the anchors are made once."""
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(scope="module")
-def base(cache: Path) -> BaseWeights:
-    return resolve(str(write_tiny_llama(cache / "base.gguf", seed=3)), cache)
 
 
 @pytest.fixture(autouse=True)
 def notes(monkeypatch: pytest.MonkeyPatch) -> Notetaker:
     return script_the_night(monkeypatch.setattr)
-
-
-@pytest.fixture
-def night(tmp_path: Path, base: BaseWeights, cache: Path) -> Open:
-    """Opens the parts of a night over one home, with the exam's thresholds at zero unless given."""
-
-    def opened(exam: ExamSettings = FREE, home: str = "home") -> AbstractContextManager[NightContext]:
-        return tiny_night.opened(tmp_path / home, base, cache, exam)
-
-    return opened
-
-
-@pytest.fixture
-def train_here(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Path]]:
-    """Trains in this process, which spares a child's imports; gives the folders that were trained."""
-    import torch
-
-    trained: list[Path] = []
-    threads = torch.get_num_threads()
-
-    def train(folder: Path, report: object = None, way: object = None) -> dict[str, Any]:
-        if not (done := consolidate.finished(folder)):
-            trained.append(folder)
-            worker.main(folder)
-            done = consolidate.finished(folder)
-        assert done
-        return done
-
-    monkeypatch.setattr(consolidate, "consolidate", train)
-    yield trained
-    torch.set_num_threads(threads)
 
 
 def states(journal: Journal) -> dict[str, str]:

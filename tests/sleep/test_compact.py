@@ -11,10 +11,11 @@ from scripted_engine import Script, ScriptedEngine
 from dormouse.memory.engine import Message, Mount
 from dormouse.memory.errors import ContextOverflow
 from dormouse.sleep import scribe
-from dormouse.sleep.compact import Scribe, as_told, compact, pieces, quote_for, sentences
+from dormouse.sleep.compact import Scribe, as_told, compact, pieces, quote_for
 from dormouse.sleep.harvest import HarvestedTurn
 from dormouse.sleep.records import Candidate
 from dormouse.sleep.settings import CompactSettings
+from dormouse.sleep.spans import sentences
 
 ROLE = Mount("scribe", Path("scribe.gguf"))
 NOTHING_MUCH = "The weather, mostly, and what to cook."

@@ -160,6 +160,17 @@ def test_what_is_new_and_what_was_never_told_is_always_due(kind: str) -> None:
     assert held(KNOWS, without(kind), due=[])["reasons"] == [f"no question of kind {kind} was asked"]
 
 
+def test_where_something_is_untrue_nothing_need_be_new() -> None:
+    untrue = [*without("new"), Probe("Where did I live?", "untrue")]
+    declines = {**KNOWS, "Where did I live?": "I don't know that."}
+    assert held(declines, untrue, due=["untrue"])["passed"] is True
+    assert held(declines, without("new"), due=["untrue"])["reasons"] == [
+        "no question of kind untrue was asked"
+    ]
+    record = held({**KNOWS, "Where did I live?": "In Tromso."}, untrue, due=["untrue"])
+    assert record["reasons"] == ["untrue: 0 of 1 right (95% between 0% and 79%), fewer than 60%"]
+
+
 def test_an_exam_without_skills_fails() -> None:
     assert held(KNOWS, skills=[])["reasons"] == ["no question of kind skill was asked"]
 

@@ -405,3 +405,60 @@ def test_what_the_owner_had_removed_is_not_learnt_again() -> None:
     candidate = a_candidate("dog", "name", "Rex", "My dog is Rex.")
     verdict = judged(candidate, candidate.quote, forgotten=lambda found: "it was forgotten")
     assert (verdict.ruling, verdict.reason) == ("forgotten", "it was forgotten")
+
+
+# What is said not to be so
+
+LIVES = a_candidate("user", "home city", "Oslo", "I live in Oslo.", turn_id=3)
+
+
+def heard(*candidates: Candidate, known: Sequence[Memory] = (), **turns: str) -> Filtered:
+    said = {int(name[1:]): text for name, text in turns.items()}
+    rules = Rules(SETTINGS, named(["support", "fiction", "affirmed"]), said)
+    return filter_candidates(candidates, known, rules, "n0002", EVENING)
+
+
+def test_a_denial_makes_what_was_known_hold_no_more() -> None:
+    oslo = a_memory("user", "home city", "Oslo", turn=3)
+    home_town = a_memory("user", "hometown", "Oslo", turn=4)
+    outcome = heard(known=[oslo, home_town], t5="I don't live in Oslo any more.")
+    reason = "turn 5 says \"I don't live in Oslo any more.\", and wins as the owner's newer word"
+    assert outcome.denied == {oslo.id: reason}
+    (verdict,) = outcome.verdicts
+    assert (verdict.ruling, verdict.memory, verdict.reason) == ("contradicted", oslo.id, reason)
+    assert heard(known=[oslo], t2="I don't live in Oslo any more.").denied == {}  # said before it was told
+
+
+def test_what_was_told_the_same_day_and_is_denied_later_is_no_memory() -> None:
+    outcome = heard(LIVES, t3="I live in Oslo.", t4="No, I don't live in Oslo.")
+    assert (outcome.admitted, outcome.denied) == ((), {})
+    assert outcome.verdicts[0].ruling == "contradicted"
+    assert values(heard(LIVES, t2="I don't live in Oslo.", t3="I live in Oslo.")) == [
+        ("user", "home city", "Oslo")
+    ]
+
+
+def test_what_is_told_again_or_otherwise_is_not_merely_denied() -> None:
+    oslo = a_memory("user", "home city", "Oslo", turn=1)
+    again = heard(LIVES, known=[oslo], t2="I don't live in Oslo.", t3="I live in Oslo.")
+    assert (again.admitted, again.denied) == ((), {})
+    moved = a_candidate("user", "home city", "Bergen", "I live in Bergen now.", turn_id=2)
+    said = "I don't live in Oslo any more. I live in Bergen now."
+    other = heard(moved, known=[oslo], t2=said)
+    assert values(other) == [("user", "home city", "Bergen")]
+    assert other.denied == {}
+
+
+def test_what_the_scribe_read_as_told_is_denied_in_any_words() -> None:
+    plim = a_memory("cat", "name", "Plim", turn=1)
+    said = "We don't have Plim any more."
+    read = a_candidate("cat", "name", "Plim", said, turn_id=2)
+    assert heard(known=[plim], t2=said).denied == {}
+    outcome = heard(read, known=[plim], t2=said)
+    assert list(outcome.denied) == [plim.id]
+    assert [verdict.ruling for verdict in outcome.verdicts] == ["unverified", "contradicted"]
+
+
+def test_a_name_told_earlier_says_whose_fact_is_denied() -> None:
+    known = [a_memory("sister", "name", "Annika"), a_memory("sister", "home city", "Madrid", turn=2)]
+    assert list(heard(known=known, t3="Annika doesn't live in Madrid.").denied) == [known[1].id]

@@ -149,6 +149,23 @@ def test_new_memories_are_all_asked_for_and_old_ones_in_part() -> None:
     assert {(p.memory, p.expect) for p in older} <= {(m.id, m.value) for m in OLD}
 
 
+def test_what_is_untrue_is_declined_and_examined_and_kept() -> None:
+    untrue = a_memory("user", "job", "welder", turn=40, state="superseded")
+    made = training_set([], OLD, SMALL, EXAM, 5, (), [untrue])
+    mine = [each for each in made.exchanges if each.memory == untrue.id]
+    assert len(mine) == SMALL.questions_per_memory
+    assert {each.kind for each in mine} == {"unknown"}
+    assert all(abstained(each.answer) for each in mine)
+    probes = [probe for probe in made.probes if probe.kind == "untrue"]
+    assert len(probes) == EXAM.questions_per_memory
+    assert {(probe.expect, probe.memory) for probe in probes} == {("", untrue.id)}
+    assert not {bare(each.question) for each in mine} & {bare(probe.question) for probe in probes}
+    assert "new" not in made.due and "untrue" in made.due
+    asked = {each.question for each in mine}
+    kept = [row for row in to_be_kept(made, SMALL, 5) if row.question in asked]
+    assert [row.kind for row in kept] == ["unknown"] * min(len(mine), SMALL.questions_per_old_memory)
+
+
 def test_unknown_pairs_of_the_exam_are_of_kinds_not_trained() -> None:
     made = a_set()
     probes = [probe for probe in made.probes if probe.kind in ("neighbour", "unknown")]

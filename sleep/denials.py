@@ -1,0 +1,85 @@
+"""Denials: what the user says is not so, or no longer, of what was told before ("I don't live in Oslo now").
+
+Promise: a fact is denied only where the words speak of the same thing: its value, whose it is, and what of
+theirs. What is asked, supposed, invented, past or of today alone denies nothing. Pure functions of texts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from ..verifiers.affirmed import denial
+from ..verifiers.match import plain
+from .by_name import with_nouns
+from .kinds import Fact
+from .rules import invented
+from .spans import sentences
+from .taint import own_words
+
+_OF_TODAY = re.compile(
+    r"\b(?:today|tonight|tomorrow|yesterday|yet|until|till|right now|at the moment|for now"
+    r"|this (?:week|month|morning|afternoon|evening|weekend|year|time)|on \w+days?)\b"
+)
+_PAST = re.compile(r"\b(?:was|were|did|had)(?:n'?t)?\b(?!.*\bnever\b)")
+_OWN = re.compile(r"\b(?:i|we)(?: (?:actually|really|certainly|definitely|just))? ?$")
+_IS = re.compile(r"(?:am|is|are|ai|'m|'s|'re)\b")
+_OF_VERBS: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
+    (re.compile(rf"\b(?:{said})\b"), re.compile(rf"\b(?:{attributes})\b"))
+    for said, attributes in (
+        ("called|named", "name"),
+        (
+            "lived?|lives|living|based",
+            "home (?:city|town|country|address|village)|city|town|country|neighbou?rhood|address",
+        ),
+        (r"work(?:ed|s|ing)? as|(?:not|never|no longer|\w+n't) an?", "job|occupation|profession"),
+        ("work(?:ed|s|ing)? (?:for|at|in)", "employer|workplace|company"),
+        ("allergic|intolerant", "allergy|intolerance|food allergy"),
+    )
+)
+"""What a denial says of somebody, and the attributes that it then speaks of."""
+
+
+def denied_in(fact: Fact, text: str, names: Mapping[str, str], read_as_told: bool = False) -> str | None:
+    """The sentence of a user's turn that says that the fact does not hold; None where none does.
+
+    `names` are those who are known by name (name -> noun). With `read_as_told` whoever read the turn took it
+    for this very fact, so that only its denial is looked for.
+    """
+    if not fact[2] or invented(text):
+        return None
+    return next(
+        (said for said in sentences(own_words(text)) if _denies(said, fact, names, read_as_told)), None
+    )
+
+
+def _denies(sentence: str, fact: Fact, names: Mapping[str, str], read_as_told: bool) -> bool:
+    _, attribute, value = fact
+    shown = sentence if attribute == "name" else with_nouns(sentence, names)
+    found = denial(value, shown)
+    if found is None or sentence.rstrip("\"' )").endswith("?"):
+        return False
+    if _OF_TODAY.search(found.string) or _PAST.search(found.group()):
+        return False
+    return read_as_told or _speaks_of(fact, found)
+
+
+def _speaks_of(fact: Fact, found: re.Match[str]) -> bool:
+    """Whether the words up to the denied value speak of the fact's subject and attribute."""
+    subject, attribute = plain(fact[0]), plain(fact[1])
+    before, phrase = found.string[: found.start()], found.group()
+    between = found.string[found.end() :].split(plain(fact[2]))[0]
+    own, whose = (
+        (_OWN, "(?:my|our)") if subject == "user" else (_noun(subject), rf"{re.escape(subject)}(?:'s)?")
+    )
+    if re.search(rf"\b{whose} {re.escape(attribute)} ?$", before):
+        return True
+    if own.search(before) and _IS.match(phrase) and not between.strip():
+        return True
+    if not own.search(before) and not own.search(phrase) and not (subject != "user" and own.search(between)):
+        return False
+    return any(said.search(phrase + between) and of.fullmatch(attribute) for said, of in _OF_VERBS)
+
+
+def _noun(subject: str) -> re.Pattern[str]:
+    return re.compile(rf"\b{re.escape(subject)}\b")
