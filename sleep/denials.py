@@ -21,8 +21,14 @@ _OF_TODAY = re.compile(
     r"\b(?:today|tonight|tomorrow|yesterday|yet|until|till|right now|at the moment|for now"
     r"|this (?:week|month|morning|afternoon|evening|weekend|year|time)|on \w+days?)\b"
 )
+_ENDS = re.compile(  # what may follow the value; anything else could be what the denial is of
+    r"\s*(?:$|[^\w\s'-]|(?:any ?more|now|either|at all|though|actually|since|these days|currently|and|but"
+    r"|because|so)\b)"
+)
 _PAST = re.compile(r"\b(?:was|were|did|had)(?:n'?t)?\b(?!.*\bnever\b)")
-_OWN = re.compile(r"\b(?:i|we)(?: (?:actually|really|certainly|definitely|just))? ?$")
+_OWN = re.compile(
+    r"\b(?:i|we)(?:'ve| have)?(?: (?:actually|really|certainly|definitely|just))? ?$|\btrue that (?:i|we)\b"
+)
 _IS = re.compile(r"(?:am|is|are|ai|'m|'s|'re)\b")
 _OF_VERBS: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
     (re.compile(rf"\b(?:{said})\b"), re.compile(rf"\b(?:{attributes})\b"))
@@ -35,6 +41,9 @@ _OF_VERBS: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
         (r"work(?:ed|s|ing)? as|(?:not|never|no longer|\w+n't) an?", "job|occupation|profession"),
         ("work(?:ed|s|ing)? (?:for|at|in)", "employer|workplace|company"),
         ("allergic|intolerant", "allergy|intolerance|food allergy"),
+        ("play(?:ed|s|ing)?", "hobby|sport|game|instrument"),
+        ("speaks?|speaking", "language|(?:first|second|native|other) language"),
+        ("have|has|own|owns|drives?|driving", "car|bike|motorbike|boat|van|phone|laptop|camera|instrument"),
     )
 )
 """What a denial says of somebody, and the attributes that it then speaks of."""
@@ -61,7 +70,8 @@ def _denies(sentence: str, fact: Fact, names: Mapping[str, str], read_as_told: b
         return False
     if _OF_TODAY.search(found.string) or _PAST.search(found.group()):
         return False
-    return read_as_told or _speaks_of(fact, found)
+    _, _, rest = found.string[found.end() :].partition(plain(value))
+    return bool(_ENDS.match(rest)) and (read_as_told or _speaks_of(fact, found))
 
 
 def _speaks_of(fact: Fact, found: re.Match[str]) -> bool:

@@ -16,12 +16,16 @@ from .abc import Claim, Key, Verdict, Verifier
 from .match import plain
 from .support import words
 
-_HELD = r"(?:lived?|lives|work(?:ed|s)?|have|has|had|got|been|own(?:ed|s)?|stud(?:y|ied)) ?"
+_HELD = (
+    r"(?:lived?|lives|work(?:ed|s)?|have|has|had|got|been|own(?:ed|s)?|stud(?:y|ied)|play(?:ed|s)?|speaks?"
+    r"|drives?) ?"
+)
 _DENIES = re.compile(
     r"(?:\b(?:am|is|are|was|were)|'m|'s|'re) (?:not|no longer|never)\b(?! true that)"
     r"|\b(?:is|are|was|were|ai)n'?t\b"
     r"|\b(?:(?:do|does|did)(?:n'?t| not)|never(?! have\b)|no longer|(?:have|has|had)(?:n'?t| not| never))"
     rf" (?:\w+ly |ever )?{_HELD}|\bno longer\b|\b(?:is it|not) true that (?:my|our|i|we)(?:'m| \w+)?\b"
+    r"|\b(?:stopped|quit|gave up|given up) (?:playing|speaking|driving|studying|working|living|being)\b"
 )
 _WISHES = re.compile(
     r"\b(?:i|we)(?:'d| would) (?:so |really )?(?:love|like) to (?:live|work|be|have|own)\b"
