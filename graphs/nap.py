@@ -155,7 +155,8 @@ def _memories(work: _Work, head: Manifest | None, day: Manifest | None) -> tuple
     outcome = filter_candidates(found, known, rules, None, datetime.now(UTC))
     journal.put_memories(outcome.admitted)
     work.found["rejected"] = [asdict(rejection) for rejection in outcome.rejected]
-    kept, _ = standing([*known, *outcome.admitted])
+    journal.deny_memories(outcome.denied)  # the weights of nights unlearn it in the next one
+    kept, _ = standing([memory for memory in (*known, *outcome.admitted) if memory.id not in outcome.denied])
     due = {memory.id for memory in as_held(kept, head) if memory.state == "admitted"}
     taught = {memory.id for memory in day.memories} if day else set()
     told = {turn.id for turn in journal.turns(work.leaving.session_id) if turn.id <= work.leaving.upto}

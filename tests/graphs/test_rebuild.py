@@ -22,6 +22,7 @@ from dormouse.memory.home import Home
 from dormouse.memory.journal import Journal, Memory, Tombstone
 from dormouse.sleep.compact import Scribe
 from dormouse.sleep.fingerprint import fingerprint_of
+from dormouse.sleep.harvest import HarvestedTurn
 
 VEX = a_memory("dog", "name", "Vex", turn=1, state="consolidated")
 TROMSO = a_memory("user", "home city", "Tromso", turn=3, state="consolidated")
@@ -149,3 +150,21 @@ def test_a_nap_is_examined_on_old_memories_that_the_version_beneath_it_holds(
     work = nap._Work(context, Leaving("s1", 2, ()), 1, context.home.nap_path, lambda name: None)
     new, old = nap._memories(work, head, None)
     assert (values(new), values(old)) == (["Vex"], ["Tromso"])
+
+
+def test_what_is_denied_in_a_talk_is_kept_by_no_nap_of_it(
+    context: NightContext, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stages, "_scribe", lambda stage: Scribe(ScriptedEngine(), None))
+    head = context.registry.get(publish(TROMSO))
+    said = "I don't live in Tromso any more."
+    heard = HarvestedTurn(context.journal.add_turn("s1", "user", said).id, "s1", said, "")
+    leaving = Leaving("s1", heard.id, (heard,))
+    new, old = nap._memories(
+        nap._Work(context, leaving, 1, context.home.nap_path, lambda _: None), head, None
+    )
+    assert "Tromso" not in {*values(new), *values(old)}
+    (tromso,) = [memory for memory in context.journal.memories() if memory.id == TROMSO.id]
+    assert (tromso.state, tromso.superseded_by) == ("superseded", None)
+    found, _, _ = filtered(context)
+    assert (found["unlearn"], found["denied"]) == ([TROMSO.id], {TROMSO.id: tromso.reason})
