@@ -39,6 +39,7 @@ from .tool_exam import trials
 from .training_job import same_shape, training_job
 
 _ASKED_AT_ONCE = 8  # memories, between two times that what was written is kept
+_EVERY_KIND = ("new", "old", "neighbour")
 _VERSIONED = ("torch", "transformers", "llama-cpp-python", "gguf", "dormouse")
 
 
@@ -274,9 +275,7 @@ def run_exam(stage: Stage, state: NightState) -> NightState:
         skills,
         context.exam,
         lambda done, total: stage.progress(done, total, f"question {done} of {total}"),
-        due=state.get(
-            "due", ("new", "old", "neighbour")
-        ),  # a night that an earlier version began owes all kinds
+        due=state.get("due", _EVERY_KIND),  # a night that an earlier version began owes all of them
         drift=drift(context.engine, context.persona, stack, passages()),
         tools=trials(context.engine, context.persona, stack, context.exam.tool_questions),
     )

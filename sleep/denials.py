@@ -55,7 +55,8 @@ def denied_in(fact: Fact, text: str, names: Mapping[str, str], read_as_told: boo
     `names` are those who are known by name (name -> noun). With `read_as_told` whoever read the turn took it
     for this very fact, so that only its denial is looked for.
     """
-    if not fact[2] or invented(text):
+    value = plain(fact[2])
+    if not value or value not in plain(text) or invented(text):
         return None
     return next(
         (said for said in sentences(own_words(text)) if _denies(said, fact, names, read_as_told)), None

@@ -117,3 +117,19 @@ def test_what_is_told_and_denied_in_one_day_is_no_memory(night: Open, train_here
         assert [memory["value"] for memory in report.memories] == ["Vex"]
         assert tromso(context) == []
         assert any("newer word" in each["reason"] for each in report.rejected)
+
+
+def test_what_is_told_again_before_it_was_unlearnt_is_not_declined(
+    night: Open, train_here: list[Path]
+) -> None:
+    with night() as context:
+        tell(context.journal, *TALK)
+        run_night(context)
+        tell(context.journal, DENIAL, session="s2")
+    with night(FREE.model_copy(update={"min_untrue": 1.0})) as context:
+        assert run_night(context).status == "rejected"
+        tell(context.journal, "Well, twelve winters in Tromso!", session="s3")
+        report = run_night(context)
+        assert report.status == "published"
+        assert "The user's home city is Tromso." in held(context)
+        assert untold_answer(*HOME) not in {each["answer"] for each in trained(context, report)}
