@@ -45,6 +45,7 @@ _MAX_VALUE_WORDS = 12
 _FURTHER = re.compile(r"(?<=\w )(also|as well|besides|in addition)\b|,? too\b(?=\W*$)", re.IGNORECASE)
 """Said of what is true beside what was told before."""
 _TAKES_BACK = re.compile(r"^\W*(no\b|sorry|wait|scratch that|correction|i meant?\b)", re.IGNORECASE)
+_BETWEEN = re.compile(r",? and |, ?| & ")
 REMOVED = "[forgotten]"
 """What stands in a turn where the owner had something removed."""
 
@@ -303,12 +304,47 @@ def filter_candidates(
     for old in told.values():
         if key_of(old.subject, old.attribute) in said_again:
             continue
-        if said := denials.of(old.subject, old.attribute, old.value, old.turn_ids[-1]):
-            denied[old.id] = said.reason
-            text = f"{old.subject} | {old.attribute} | {old.value}"
-            given_way.append(Verdict("contradicted", text, said.reason, old.turn_ids[-1], old.quote, old.id))
+        values = _values(old)
+        untrue = denials.among([old.value, *values], old)
+        if old.value in untrue:
+            untrue = {old.value: untrue[old.value]}
+            values = [old.value]
+        if not untrue:
+            continue
+        reason = " and ".join(said.reason for said in untrue.values())
+        text = f"{old.subject} | {old.attribute} | {old.value}"
+        given_way.append(Verdict("contradicted", text, reason, old.turn_ids[-1], old.quote, old.id))
+        if left := [value for value in values if value not in untrue]:
+            turns = (*old.turn_ids, *(said.turn_id for said in untrue.values()))
+            admitted.append(_rest(old, " and ".join(left), turns, night_id, now))
+        else:
+            denied[old.id] = reason
     in_order = [ruled[candidate] for candidate in dict.fromkeys(candidates)]
     return Filtered(tuple(admitted), (*in_order, *given_way), denied)
+
+
+def _values(memory: Memory) -> list[str]:
+    """The values that a memory holds, one by one, where it may hold several."""
+    if not may_have_several(*key_of(memory.subject, memory.attribute)):
+        return [memory.value]
+    return [value for value in _BETWEEN.split(memory.value) if value]
+
+
+def _rest(old: Memory, value: str, turn_ids: Sequence[int], night_id: str | None, now: datetime) -> Memory:
+    """What still holds of a memory of several values."""
+    turns = tuple(dict.fromkeys(turn_ids))
+    return replace(
+        old,
+        id=memory_id(old.subject, old.attribute, value, turns),
+        value=value,
+        statement=statement(old.subject, old.attribute, value),
+        turn_ids=turns,
+        created_at=now,
+        state="admitted",
+        reason="",
+        night_id=night_id,
+        asked=(),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,6 +381,12 @@ class _Denials:
                 shown = Candidate(subject, attribute, value, quote, turn_id, "denial")
                 return _Denial(turn_id, self._shown(quote, shown))
         return None
+
+    def among(self, values: Sequence[str], memory: Memory) -> dict[str, _Denial]:
+        """Those of the values that are denied of what the memory is about."""
+        told_in = memory.turn_ids[-1]
+        found = {value: self.of(memory.subject, memory.attribute, value, told_in) for value in values}
+        return {value: said for value, said in found.items() if said}
 
     def _shown(self, quote: str, candidate: Candidate) -> str:
         return quote if self._rules.train_secrets else presentable(quote, candidate, self._rules.turns)

@@ -462,3 +462,18 @@ def test_what_the_scribe_read_as_told_is_denied_in_any_words() -> None:
 def test_a_name_told_earlier_says_whose_fact_is_denied() -> None:
     known = [a_memory("sister", "name", "Annika"), a_memory("sister", "home city", "Madrid", turn=2)]
     assert list(heard(known=known, t3="Annika doesn't live in Madrid.").denied) == [known[1].id]
+
+
+def test_of_several_values_only_what_is_denied_gives_way() -> None:
+    allergies = a_memory("user", "allergy", "nuts, sesame and shellfish", quote="nuts, sesame and shellfish!")
+    one = heard(known=[allergies], t5="Turns out I'm not allergic to sesame.")
+    (left,) = one.admitted
+    assert (left.value, left.statement) == ("nuts and shellfish", "The user's allergy is nuts and shellfish.")
+    assert (left.turn_ids, left.state, left.asked) == ((*allergies.turn_ids, 5), "admitted", ())
+    assert one.denied == {}
+    assert standing([allergies, left])[1] == {allergies.id: left.id}
+    assert [verdict.ruling for verdict in one.verdicts] == ["contradicted"]
+    said = "I'm not allergic to sesame. I'm not allergic to nuts. I'm not allergic to shellfish."
+    assert list(heard(known=[allergies], t5=said).denied) == [allergies.id]
+    two = a_memory("user", "allergy", "nuts and shellfish")
+    assert list(heard(known=[two], t5="I'm not allergic to nuts and shellfish.").denied) == [two.id]
