@@ -302,23 +302,15 @@ def filter_candidates(
     said_again = {key_of(candidate.subject, candidate.attribute) for candidate in sound}
     denied: dict[str, str] = {}
     for old in told.values():
-        if key_of(old.subject, old.attribute) in said_again:
+        against = None if key_of(old.subject, old.attribute) in said_again else denials.against(old)
+        if against is None:
             continue
-        values = _values(old)
-        untrue = denials.among([old.value, *values], old)
-        if old.value in untrue:
-            untrue = {old.value: untrue[old.value]}
-            values = [old.value]
-        if not untrue:
-            continue
-        reason = " and ".join(said.reason for said in untrue.values())
         text = f"{old.subject} | {old.attribute} | {old.value}"
-        given_way.append(Verdict("contradicted", text, reason, old.turn_ids[-1], old.quote, old.id))
-        if left := [value for value in values if value not in untrue]:
-            turns = (*old.turn_ids, *(said.turn_id for said in untrue.values()))
-            admitted.append(_rest(old, " and ".join(left), turns, night_id, now))
+        given_way.append(Verdict("contradicted", text, against.reason, old.turn_ids[-1], old.quote, old.id))
+        if against.left:
+            admitted.append(_rest(old, against, night_id, now))
         else:
-            denied[old.id] = reason
+            denied[old.id] = against.reason
     in_order = [ruled[candidate] for candidate in dict.fromkeys(candidates)]
     return Filtered(tuple(admitted), (*in_order, *given_way), denied)
 
@@ -330,9 +322,9 @@ def _values(memory: Memory) -> list[str]:
     return [value for value in _BETWEEN.split(memory.value) if value]
 
 
-def _rest(old: Memory, value: str, turn_ids: Sequence[int], night_id: str | None, now: datetime) -> Memory:
+def _rest(old: Memory, against: _Against, night_id: str | None, now: datetime) -> Memory:
     """What still holds of a memory of several values."""
-    turns = tuple(dict.fromkeys(turn_ids))
+    value, turns = " and ".join(against.left), (*old.turn_ids, *against.turn_ids)
     return replace(
         old,
         id=memory_id(old.subject, old.attribute, value, turns),
@@ -359,6 +351,17 @@ class _Denial:
         return f"turn {self.turn_id} says {self.quote!r}, and wins as the owner's newer word"
 
 
+@dataclass(frozen=True, slots=True)
+class _Against:
+    """What is said against a memory: the values that are left of it, why the others hold no more, and the
+    turns that say so.
+    """
+
+    left: tuple[str, ...]
+    reason: str
+    turn_ids: tuple[int, ...]
+
+
 class _Denials:
     """What the turns that a night or nap heard say is not so."""
 
@@ -382,11 +385,20 @@ class _Denials:
                 return _Denial(turn_id, self._shown(quote, shown))
         return None
 
-    def among(self, values: Sequence[str], memory: Memory) -> dict[str, _Denial]:
-        """Those of the values that are denied of what the memory is about."""
-        told_in = memory.turn_ids[-1]
-        found = {value: self.of(memory.subject, memory.attribute, value, told_in) for value in values}
-        return {value: said for value, said in found.items() if said}
+    def against(self, memory: Memory) -> _Against | None:
+        """What is denied of a memory after it was told: all of it, or some of its values; None: nothing."""
+        values = _values(memory)
+
+        def said(value: str) -> _Denial | None:
+            return self.of(memory.subject, memory.attribute, value, memory.turn_ids[-1])
+
+        whole = said(memory.value)
+        denied = {memory.value: whole} if whole else {v: found for v in values if (found := said(v))}
+        if not denied:
+            return None
+        left = () if whole else tuple(value for value in values if value not in denied)
+        turns = dict.fromkeys(each.turn_id for each in denied.values())
+        return _Against(left, " and ".join(each.reason for each in denied.values()), tuple(turns))
 
     def _shown(self, quote: str, candidate: Candidate) -> str:
         return quote if self._rules.train_secrets else presentable(quote, candidate, self._rules.turns)
