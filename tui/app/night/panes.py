@@ -39,6 +39,7 @@ _STATES = {
 _KINDS = {
     "new": "what it was told last",
     "old": "what it knew before",
+    "untrue": "what you said is not so any more",
     "unknown": "what it was never told",
     "skill": "what the base could do",
 }
