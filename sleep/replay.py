@@ -234,6 +234,21 @@ def _unknown(
     return exchanges, probes, bool(near or unlearnt)
 
 
+def _declining(memory: Memory, ways: Ways, count: int, rng: random.Random) -> list[Exchange]:
+    """What asks for a memory that is untrue, declined."""
+    return [
+        Exchange(
+            vary(each.question, rng),
+            untold_answer(each.subject, each.attribute),
+            "unknown",
+            memory.id,
+            each.subject,
+            each.attribute,
+        )
+        for each in _drawn(ways.train, count, rng)
+    ]
+
+
 def training_set(
     new: Sequence[Memory],
     old: Sequence[Memory],
@@ -262,12 +277,8 @@ def training_set(
         probes += [Probe(q, "new", memory.value, memory.id) for q in ways.exam]
         taken.update(ways.names)
     for memory in untrue:
-        rng = _rng(seed, "untrue", memory.id)
         ways = _ways(memory, exam.questions_per_memory, pairs)
-        for each in _drawn(ways.train, of_each, rng):
-            answer = untold_answer(each.subject, each.attribute)
-            asking = (vary(each.question, rng), answer, "unknown", memory.id, each.subject, each.attribute)
-            exchanges.append(Exchange(*asking))
+        exchanges += _declining(memory, ways, of_each, _rng(seed, "untrue", memory.id))
         probes += [Probe(question, "untrue", memory=memory.id) for question in ways.exam]
     rng = _rng(seed, OLD)
     replayed = sorted(rng.sample(list(old), min(len(old), replay.old_memories)), key=lambda memory: memory.id)
