@@ -16,7 +16,6 @@ import tiny_nap
 from adapter_builds import BASE, unsaved
 from night_parts import a_memory
 from scripted_engine import BASE as SCRIPTED
-from tiny_models import write_tiny_llama
 from tiny_nap import napped
 from tiny_night import opened, script_the_night, tell
 
@@ -24,7 +23,7 @@ from dormouse.graphs.beneath import mounts_beneath, weights_beneath
 from dormouse.graphs.leaving import leaving, opening, summary
 from dormouse.graphs.nap import nap_training
 from dormouse.memory.adapters import Registry
-from dormouse.memory.base_weights import BaseWeights, resolve
+from dormouse.memory.base_weights import BaseWeights
 from dormouse.memory.journal import Journal
 from dormouse.memory.records import Nap, NapState
 from dormouse.memory.settings import NapSettings
@@ -33,16 +32,6 @@ from dormouse.sleep.settings import NapTrainingSettings, TrainingSettings
 
 def words(text: str) -> int:
     return len(text.split())
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(scope="module")
-def base(cache: Path) -> BaseWeights:
-    return resolve(str(write_tiny_llama(cache / "base.gguf", seed=3)), cache)
 
 
 @pytest.fixture
