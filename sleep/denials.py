@@ -1,7 +1,7 @@
 """Denials: what the user says is not so, or no longer, of what was told before ("I don't live in Oslo now").
 
 Promise: a fact is denied only where the words speak of the same thing: its value, whose it is, and what of
-theirs. What is asked, supposed, invented, past or of today alone denies nothing. Pure functions of texts.
+theirs. What is asked, supposed, invented, reported, past or of today alone denies nothing. Pure functions.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ..verifiers.affirmed import denial
 from ..verifiers.match import plain
 from .by_name import with_nouns
 from .kinds import Fact
-from .rules import invented
+from .rules import hedged, invented
 from .spans import sentences
 from .taint import own_words
 
@@ -21,6 +21,7 @@ _OF_TODAY = re.compile(
     r"\b(?:today|tonight|tomorrow|yesterday|yet|until|till|right now|at the moment|for now"
     r"|this (?:week|month|morning|afternoon|evening|weekend|year|time)|on \w+days?)\b"
 )
+_OTHERWISE = re.compile(r"\b(?:not (?:like|that|as)|feels?|felt)\b")
 _ENDS = re.compile(  # what may follow the value; anything else could be what the denial is of
     r"\s*(?:$|[^\w\s'-]|(?:any ?more|now|either|at all|though|actually|since|these days|currently|and|but"
     r"|because|so)\b)"
@@ -68,6 +69,9 @@ def _denies(sentence: str, fact: Fact, names: Mapping[str, str], read_as_told: b
     shown = sentence if attribute == "name" else with_nouns(sentence, names)
     found = denial(value, shown)
     if found is None or sentence.rstrip("\"' )").endswith("?"):
+        return False
+    before = found.string[: found.start()]
+    if hedged(before) or _OTHERWISE.search(before):
         return False
     if _OF_TODAY.search(found.string) or _PAST.search(found.group()):
         return False

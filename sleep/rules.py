@@ -89,6 +89,11 @@ def invented(text: str) -> bool:
     return bool(_FICTION.search(_plain(text)))
 
 
+def hedged(before: str) -> bool:
+    """Whether what stands in front of a statement makes it supposed, or somebody else's word."""
+    return bool(_HEDGE.search(before))
+
+
 def _without_quotes(match: re.Match[str]) -> str:
     inside = match[1] if match[1] is not None else match[2]
     return "..." if _TALK.search(inside) or len(inside.split()) > 4 else inside
@@ -103,7 +108,7 @@ def _read_sentence(sentence: str, table: tuple[Rule, ...]) -> Iterator[tuple[int
     for pattern, facts in table:
         for match in pattern.finditer(sentence):
             rest = sentence[match.end() :]
-            if _HEDGE.search(sentence[: match.start()]) or _TAKEN_BACK.search(rest):
+            if hedged(sentence[: match.start()]) or _TAKEN_BACK.search(rest):
                 continue
             if match[0].startswith(":") and _SPEAKER.match(sentence[: match.start()]):
                 continue
