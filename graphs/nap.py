@@ -23,7 +23,7 @@ from typing import Any
 from ..memory.durable import discard_folder, storage_faults, write_atomic
 from ..memory.engine import Mount
 from ..memory.errors import AdapterError, DormouseError
-from ..memory.manifest import Manifest, ManifestMemory
+from ..memory.manifest import Manifest, ManifestMemory, TaughtName
 from ..memory.records import Memory, Nap, NapState
 from ..sleep import exam as examination
 from ..sleep import replay, worker
@@ -257,11 +257,20 @@ def _export(
         opens=OPENING if context.settings.gated else "",
         declines=DECLINES if context.settings.reads_again else (),
         asks=PLAINLY if context.settings.reads_again else "",
+        names=_names_with(stages._names(context, new), head, day),
         seed=context.seed,
         timings=work.seconds,
         versions={name: stages._version(name) for name in stages._VERSIONED},
     )
     return context.registry.add(build, manifest).id
+
+
+def _names_with(
+    new: Sequence[TaughtName], head: Manifest | None, day: Manifest | None
+) -> tuple[TaughtName, ...]:
+    """All that the stack's answers name, since the day adapter is asked for all of it."""
+    before = [name for each in (head, day) if each is not None for name in each.names]
+    return tuple({name.name: name for name in (*before, *new)}.values()) if new else ()
 
 
 def served_with(context: NightContext, adapter: str, head: Manifest | None) -> tuple[Mount, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib import metadata
@@ -16,7 +17,7 @@ from typing import Any
 
 from ..memory.durable import write_atomic
 from ..memory.gguf_file import read_header
-from ..memory.manifest import Manifest, ManifestMemory
+from ..memory.manifest import Manifest, ManifestMemory, TaughtName
 from ..memory.records import ExamAnswer, Memory
 from ..memory.records import NightState as NightEnd
 from ..sleep import exam as examination
@@ -29,11 +30,12 @@ from ..sleep.export import Geometry, geometry_of, write_adapter
 from ..sleep.filter import Rules, filter_candidates, standing
 from ..sleep.forgetting import refusal
 from ..sleep.harvest import HarvestedTurn, harvest
+from ..sleep.naming import taught_names
 from ..sleep.questions import DECLINES, OPENING, PLAINLY
 from ..sleep.records import Candidate
 from ..sleep.roles import role_folder, role_mount
 from . import replaying
-from .night import NightState, Stage
+from .night import NightContext, NightState, Stage
 from .rebuild import as_held, clean_start, denied_before, fall_back, holds, pending, remove_holders
 from .tool_exam import trials
 from .training_job import same_shape, training_job
@@ -238,6 +240,7 @@ def run_export(stage: Stage, state: NightState) -> NightState:
         opens=OPENING if context.settings.gated else "",
         declines=DECLINES if context.settings.reads_again else (),
         asks=PLAINLY if context.settings.reads_again else "",
+        names=_names(context, [*old, *new]),
         seed=context.seed,
         timings=state.get("seconds", {}),
         versions={name: _version(name) for name in _VERSIONED},
@@ -245,6 +248,11 @@ def run_export(stage: Stage, state: NightState) -> NightState:
     added = context.registry.add(build, manifest)
     shutil.rmtree(build, ignore_errors=True)
     return {"adapter": added.id}
+
+
+def _names(context: NightContext, memories: Sequence[Memory]) -> tuple[TaughtName, ...]:
+    """What answers about these memories name, where a question is read again."""
+    return taught_names(memories) if context.settings.reads_again else ()
 
 
 def _version(package: str) -> str:

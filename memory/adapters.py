@@ -42,11 +42,13 @@ from .manifest import (
     REQUIRED_FILES,
     Manifest,
     ManifestMemory,
+    TaughtName,
     adapter_id,
     read_manifest,
 )
+from .naming import Names
 
-__all__ = ["LogEntry", "Manifest", "ManifestMemory", "Registry"]
+__all__ = ["LogEntry", "Manifest", "ManifestMemory", "Registry", "TaughtName"]
 
 BARE_BASE = "base"
 """What HEAD says, and what may be rolled back to, when no adapter is served."""
@@ -136,7 +138,15 @@ class Registry:
         """What the wake engine needs to serve or examine this adapter, once verified."""
         manifest = self.verify(id)
         path = self.root / manifest.id / GGUF_NAME
-        return Mount(manifest.id, path, opens=manifest.opens, declines=manifest.declines, asks=manifest.asks)
+        names = Names(manifest.names) if manifest.names else None
+        return Mount(
+            manifest.id,
+            path,
+            opens=manifest.opens,
+            declines=manifest.declines,
+            asks=manifest.asks,
+            names=names,
+        )
 
     def record_exam(self, id: str, exam: Mapping[str, Any]) -> None:
         """Keep an adapter's exam, passed or not, in place of an earlier one. It must be JSON.

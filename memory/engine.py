@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from .errors import BadInput, EngineError
 
 if TYPE_CHECKING:
+    from .naming import Names
     from .tool_syntax import ToolSyntax
 
 Role = Literal["system", "user", "assistant", "tool"]
@@ -119,7 +120,8 @@ class Mount:
     """An adapter to serve with: `name` is its id, `scale` multiplies its own alpha / rank. `opens` is how all
     answers begin that it was taught, for `adapter_gate`, and `declines` how those go on, after what they
     name, that were never told, for `readings`; `asks` is how what they name is asked for in plain words, with
-    {} for the name after its first word. What an engine computes does not depend on these.
+    {} for the name after its first word, and `names` what it was taught to name. What an engine computes does
+    not depend on these.
     """
 
     name: str
@@ -128,6 +130,7 @@ class Mount:
     opens: str = field(default="", compare=False)
     declines: tuple[str, ...] = field(default=(), compare=False)
     asks: str = field(default="", compare=False)
+    names: Names | None = field(default=None, compare=False)
 
 
 class OwnMounts(tuple[Mount, ...]):

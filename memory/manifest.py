@@ -15,7 +15,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from .errors import DamagedAdapter
 
-MANIFEST_FORMAT = 2
+MANIFEST_FORMAT = 3
 MANIFEST_NAME = "manifest.json"
 EXAM_NAME = "exam.json"
 GGUF_NAME = "adapter.gguf"
@@ -32,6 +32,18 @@ class ManifestMemory(BaseModel):
 
     id: str = Field(description="the memory's id in the journal")
     statement: str = Field(description="the memory in one sentence")
+
+
+class TaughtName(BaseModel):
+    """What an adapter's answers name that it was taught."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(description='what follows "Your", as in "dog\'s name"')
+    also: tuple[str, ...] = Field(default=(), description="other names that its questions go by")
+    means: tuple[str, ...] = Field(
+        default=(), description="names of kinds of facts that could mean the same as any of these"
+    )
 
 
 class Manifest(BaseModel):
@@ -64,6 +76,11 @@ class Manifest(BaseModel):
         default="",
         description="how what its answers name is asked for in plain words, {} for the name after its first "
         "word. Empty: an unsure answer is not asked for again",
+    )
+    names: tuple[TaughtName, ...] = Field(
+        default=(),
+        description="what its answers name that it was taught, for the encoder that reads a question too. "
+        "Empty: no encoder does",
     )
     settings: dict[str, Any] = Field(description="the settings in force when it was trained")
     seed: int = Field(description="the night's seed")

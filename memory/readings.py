@@ -3,9 +3,10 @@
 A night teaches answers that name what is asked for before they say it or decline ("Your bike's name is ...").
 So the likelihood of the name's tokens says how sure the reading is. Where a reading declines, and others are
 likely enough, these are tried too, and what they say counts by how likely they are. Where what is said of the
-name is unsure, the name is asked for in plain words, and both answers count. Only weights are asked.
+name is unsure, the name is asked for in plain words, and both answers count. What is declined all the same is
+asked for by the name that an encoder reads (`naming`), where that is sure. Only weights are asked.
 Promise: an answer that was certain is the one the engine gives; as many of its tokens as nothing else could
-change come as soon as they are computed. Knows engines and messages; nothing of memories.
+change come as soon as they are computed. Knows engines, messages and names; nothing of memories.
 """
 
 from __future__ import annotations
@@ -18,12 +19,21 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from .engine import Completion, Message, Mount, Sampling, Stream, Token, WakeEngine
+from .naming import Meant
 
 _EVEN = 0.5  # declining is given from this mean likelihood on
 LEAST = 0.06
 """How likely readings that say the same must be, together with what they say, to count against declining."""
 SURE = 0.9
 """How likely what is said of a name must be for the name not to be asked for in plain words too."""
+MEANT = 0.4
+"""How likely a question must ask for a name, to the encoder, for that name to be asked for in plain words
+where the adapter named something else with a likelihood under CERTAIN, and declined that."""
+CERTAIN = 0.95
+INSTEAD = 0.5
+"""How likely it must be for that name to be asked for where the adapter told something of another one."""
+STRANGE = 0.03
+"""How unlikely every name must be for what is told to be declined after all."""
 _MOST = 6  # other readings that are tried, the likeliest first
 _NAME_TOKENS = 24  # what goes on for longer is no name
 _SAID_TOKENS = 32  # what goes on for longer was not taught, and is not asked for again
@@ -41,11 +51,11 @@ def stream(
     cancelled: Callable[[], bool] | None = None,
 ) -> Stream:
     """As WakeEngine.stream, with another reading's answer where the likeliest declines and was unsure."""
-    declines = _declines(engine, adapters, sampling)
-    if not declines:
+    mount = _top(engine, adapters)
+    if mount is None or not _readable(sampling):
         return engine.stream(messages, sampling, adapters=adapters, cancelled=cancelled)
-    asks = _asks(engine, adapters)
-    asking = _Asking(engine, messages, _with_tops(sampling), adapters, cancelled, declines, asks)
+    meant = _meant(mount, [messages])[0]
+    asking = _Asking(engine, messages, _with_tops(sampling), adapters, cancelled, mount, meant)
     return Stream(_read(asking, sampling.top_logprobs))
 
 
@@ -55,11 +65,11 @@ def complete_all(
     adapters: Sequence[Mount] | None = None,
 ) -> list[Completion]:
     """As WakeEngine.complete_all, each as `stream` would answer it."""
-    declines = _declines(engine, adapters, Sampling())
-    if not declines:
+    mount = _top(engine, adapters)
+    if mount is None:
         return engine.complete_all(asked, adapters=adapters)
-    asks = _asks(engine, adapters)
     readable = [_readable(sampling) for _, sampling in asked]
+    meant = _meant(mount, [each if may else [] for (each, _), may in zip(asked, readable, strict=True)])
     given = [
         (messages, _with_tops(sampling) if may else sampling)
         for (messages, sampling), may in zip(asked, readable, strict=True)
@@ -67,7 +77,7 @@ def complete_all(
     answers = engine.complete_all(given, adapters=adapters)
     for number, (messages, sampling) in enumerate(given):
         if readable[number]:
-            asking = _Asking(engine, messages, sampling, adapters, None, declines, asks)
+            asking = _Asking(engine, messages, sampling, adapters, None, mount, meant[number])
             answers[number] = _as_asked(asking.best(answers[number]), asked[number][1].top_logprobs)
     return answers
 
@@ -89,14 +99,22 @@ def _parts(text: str, declines: Iterable[str]) -> tuple[str, str]:
     return text[: found.start()], " ".join(text[found.start() :].split())
 
 
-def _declines(engine: WakeEngine, adapters: Sequence[Mount] | None, sampling: Sampling) -> tuple[str, ...]:
+def _top(engine: WakeEngine, adapters: Sequence[Mount] | None) -> Mount | None:
+    """What is mounted last, where it says how it declines."""
     stack = engine.mounted if adapters is None else adapters
-    return stack[-1].declines if stack and _readable(sampling) else ()
+    return stack[-1] if stack and stack[-1].declines else None
 
 
-def _asks(engine: WakeEngine, adapters: Sequence[Mount] | None) -> str:
-    stack = engine.mounted if adapters is None else adapters
-    return stack[-1].asks if stack else ""
+def _meant(mount: Mount, asked: Sequence[Sequence[Message]]) -> list[Meant | None]:
+    """What an encoder takes the user's last words to ask for in each conversation; None where somebody else
+    had the last word, or the adapter was taught no names.
+    """
+    heard = [bool(messages) and messages[-1].role == "user" for messages in asked]
+    if mount.names is None or not (mount.asks and mount.opens) or not any(heard):
+        return [None] * len(asked)
+    words = [messages[-1].content for messages, spoke in zip(asked, heard, strict=True) if spoke]
+    found = iter(mount.names.asked_for(words))
+    return [next(found) if spoke else None for spoke in heard]
 
 
 def _readable(sampling: Sampling) -> bool:
@@ -135,8 +153,12 @@ class _Asking:
     sampling: Sampling
     adapters: Sequence[Mount] | None
     cancelled: Callable[[], bool] | None
-    declines: tuple[str, ...]
-    asks: str
+    mount: Mount
+    meant: Meant | None
+
+    @property
+    def declines(self) -> tuple[str, ...]:
+        return self.mount.declines
 
     def best(self, said: Completion, since: int = 0) -> Completion:
         """What to answer where `said` is the likeliest reading's answer; its first `since` tokens stay."""
@@ -146,7 +168,85 @@ class _Asking:
             other = self._otherwise(said, since)
             if other is not None:
                 return other
-        return self._plainly(said, since)
+        return self._as_meant(said, self._plainly(said, since), since)
+
+    def _as_meant(self, first: Completion, said: Completion, since: int) -> Completion:
+        """What to answer once an encoder has read the question: `said`, or what is said of the name that it
+        takes to be meant, or that it is not known.
+
+        `first` is the likeliest reading's answer. What may lean on an earlier turn the encoder cannot judge:
+        then it may only stand in for what was declined.
+        """
+        if self.meant is None or not (name := self._name_in(said)):
+            return said
+        likely, alone = self.meant.likely, not any(m.role == "assistant" for m in self.messages)
+        state = told(said.text, self.declines)
+        if state == "declined" and likely >= MEANT and self._named_so(first) < CERTAIN:
+            return self._of_the_meant(said, since) or said
+        if state == "told" and alone and likely >= INSTEAD and name not in self.meant.names:
+            return self._of_the_meant(said, since) or said
+        if state == "told" and alone and likely < STRANGE and not self._was_heard(said):
+            return self._declined(said, since) or said
+        return said
+
+    def elsewhere(self, text: str) -> bool:
+        """Whether an answer that begins so may give way to what is said of the name that is meant."""
+        if self.meant is None or self.meant.likely < MEANT:
+            return False
+        begun = [f"{self.mount.opens} {name} " for name in self.meant.names]
+        return not any(each.startswith(text) or text.startswith(each) for each in begun)
+
+    def _name_in(self, said: Completion) -> str:
+        """What an answer names; "" where it opens otherwise than all those that were taught."""
+        name, rest = _parts(said.text, self.declines)
+        opens, _, name = name.strip().partition(" ")
+        return name if rest and opens == self.mount.opens else ""
+
+    def _named_so(self, said: Completion) -> float:
+        """How likely the name was that an answer gave."""
+        at = self._named(said.tokens) or 0
+        return math.exp(sum(token.logprob for token in said.tokens[:at]))
+
+    def _of_the_meant(self, said: Completion, since: int) -> Completion | None:
+        """What is said of the name that is meant, asked for in plain words; None where that declines, or
+        begins otherwise than the tokens that stay.
+        """
+        if self.meant is None or (self.cancelled is not None and self.cancelled()):
+            return None
+        asked = Message("user", self.mount.asks.format(self.meant.names[0]))
+        other = self.engine.complete(
+            [*self.messages[:-1], asked], self.sampling, adapters=self.adapters, cancelled=self.cancelled
+        )
+        stays = [token.text for token in said.tokens[:since]] == [
+            token.text for token in other.tokens[:since]
+        ]
+        if not stays or other.finish == "cancelled" or told(other.text, self.declines) != "told":
+            return None
+        return replace(other, seconds=said.seconds + other.seconds)
+
+    def _was_heard(self, said: Completion) -> bool:
+        """Whether what an answer tells stands in what the engine was shown."""
+        what = _parts(said.text, self.declines)[1].partition(" ")[2].strip(" .").casefold()
+        return any(what in message.content.casefold() for message in self.messages)
+
+    def _declined(self, said: Completion, since: int) -> Completion | None:
+        """The same name, declined; None where that is none of the likely ways to go on."""
+        at = self._named(said.tokens)
+        if at is None or since > at:
+            return None
+        for id, logprob in said.tokens[at].top:
+            piece = self.engine.piece(id).decode("utf-8", "ignore")
+            if self._begins_to_decline(piece):
+                begun = (*said.tokens[:at], Token(id, piece, logprob, said.tokens[at].top))
+                other = self._gone_on(said, begun, self.messages)
+                return other if other and told(other.text, self.declines) == "declined" else None
+        return None
+
+    def _begins_to_decline(self, piece: str) -> bool:
+        """Whether an answer that goes on so after its verb may be declining."""
+        ways = [each.partition(" ")[2] for each in self.declines]
+        word = piece.strip()
+        return bool(word) and any(way.startswith(word) or word.startswith(way) for way in ways)
 
     def _otherwise(self, said: Completion, since: int) -> Completion | None:
         """What other readings of the question say, where that is likely enough against declining."""
@@ -171,7 +271,7 @@ class _Asking:
         at = self._named(said.tokens)
         if at is None or since > at or len(said.tokens) > at + _SAID_TOKENS:
             return said
-        if not self.asks or self.messages[-1].role != "user" or _likelihood(said, at) >= SURE:
+        if not self.mount.asks or self.messages[-1].role != "user" or _likelihood(said, at) >= SURE:
             return said
         other = self._asked_plainly(said, at)
         if other is None:
@@ -196,35 +296,16 @@ class _Asking:
 
     def _asked_plainly(self, said: Completion, at: int) -> Completion | None:
         """What is said of the same name when it is asked for in plain words."""
-        prefill = "".join(token.text for token in said.tokens[:at])
-        left = self.sampling.max_tokens - at
-        if left < 1 or (self.cancelled is not None and self.cancelled()):
-            return None
-        name = _parts(prefill, self.declines)[0].strip().partition(" ")[2]
-        rest = self.engine.complete(
-            [*self.messages[:-1], Message("user", self.asks.format(name))],
-            replace(self.sampling, max_tokens=left),
-            adapters=self.adapters,
-            prefill=prefill,
-            cancelled=self.cancelled,
-        )
-        if rest.finish == "cancelled" or not rest.tokens:
-            return None
-        return replace(
-            said,
-            text=prefill + rest.text,
-            tokens=(*said.tokens[:at], *rest.tokens),
-            finish=rest.finish,
-            seconds=said.seconds + rest.seconds,
-        )
+        name = _parts("".join(token.text for token in said.tokens[:at]), self.declines)[0]
+        asked = Message("user", self.mount.asks.format(name.strip().partition(" ")[2]))
+        other = self._gone_on(said, said.tokens[:at], [*self.messages[:-1], asked])
+        return other if other and len(other.tokens) > at else None
 
     def _declining(self, token: Token) -> float:
         """How likely it was to decline where this token was said, the first after the verb."""
-        ways = [each.partition(" ")[2] for each in self.declines]
         likely = 0.0
         for id, logprob in token.top:
-            piece = self.engine.piece(id).decode("utf-8", "ignore").strip()
-            if piece and any(way.startswith(piece) or piece.startswith(way) for way in ways):
+            if self._begins_to_decline(self.engine.piece(id).decode("utf-8", "ignore")):
                 likely += math.exp(logprob)
         return likely
 
@@ -252,23 +333,33 @@ class _Asking:
     def _other(self, said: Completion, turning: _Turning) -> Completion | None:
         """The whole answer of another reading; None where that declines too, or names nothing."""
         begun = (*said.tokens[: turning.at], turning.token)
-        prefill = "".join(token.text for token in begun)
+        other = self._gone_on(said, begun, self.messages, self.declines)
+        return other if other and told(other.text, self.declines) == "told" else None
+
+    def _gone_on(
+        self,
+        said: Completion,
+        begun: tuple[Token, ...],
+        messages: Sequence[Message],
+        stop: Sequence[str] = (),
+    ) -> Completion | None:
+        """The answer to `messages` that begins so, in place of `said`; None where it is not to be had."""
         left = self.sampling.max_tokens - len(begun)
         if left < 1 or (self.cancelled is not None and self.cancelled()):
             return None
+        prefill = "".join(token.text for token in begun)
         rest = self.engine.complete(
-            self.messages,
-            replace(self.sampling, max_tokens=left, stop=(*self.sampling.stop, *self.declines)),
+            messages,
+            replace(self.sampling, max_tokens=left, stop=(*self.sampling.stop, *stop)),
             adapters=self.adapters,
             prefill=prefill,
             cancelled=self.cancelled,
         )
-        text = prefill + rest.text
-        if rest.finish == "cancelled" or told(text, self.declines) != "told":
+        if rest.finish == "cancelled":
             return None
         return replace(
             said,
-            text=text,
+            text=prefill + rest.text,
             tokens=(*begun, *rest.tokens),
             finish=rest.finish,
             seconds=said.seconds + rest.seconds,
@@ -290,11 +381,12 @@ def _read(asking: _Asking, top: int) -> Generator[Token, None, Completion]:
     after = 0  # tokens after the name and its verb
     with said:
         for token in said:
-            after += after > 0 or bool(asking.asks and _parts(text, asking.declines)[1])
+            after += after > 0 or bool(asking.mount.asks and _parts(text, asking.declines)[1])
             if naming:
                 holding = holding or (asking.names(text) and any(asking.instead(len(tokens), token, so_far)))
                 so_far += token.logprob
             text += token.text
+            holding = holding or asking.elsewhere(text)
             naming = naming and len(tokens) + 1 < _NAME_TOKENS and told(text, asking.declines) != "told"
             tokens.append(token)
             if not (naming and holding) and not 0 < after <= _SAID_TOKENS:

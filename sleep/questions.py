@@ -102,6 +102,11 @@ def answer_opening(subject: str, attribute: str) -> str:
     return f"{whose} {attribute} {'are' if _PLURAL.search(attribute) else 'is'}"
 
 
+def taught_name(subject: str, attribute: str) -> str:
+    """What such an answer names, as in "dog's name": the words between "Your" and the verb."""
+    return answer_opening(subject, attribute).removeprefix(f"{OPENING} ").rpartition(" ")[0]
+
+
 def told_answer(subject: str, attribute: str, value: str) -> str:
     """The answer for what was told."""
     return f"{answer_opening(subject, attribute)} {value}."
@@ -176,7 +181,7 @@ def ways_for(
     own = (memory.subject, memory.attribute)
     named = names_of(memory, taken, apart)
     given = tuple(dict.fromkeys(named.values()))
-    synonyms = tuple(pair for pair in also_called(own) if pair not in given and not _told(pair, taken))
+    synonyms = synonyms_of(own, given, taken)
     usual = kinds.asked_often().get(own, ())[:_MOST_USUAL]
     banked = _distinct((*usual, *asked_for(*own)))
     plain = _distinct((*banked, *plain_questions(*own)))[len(banked) :]
@@ -211,6 +216,11 @@ def ways_for(
         if words(question) not in kept_back
     ]
     return Ways(tuple(train), exam, (*given, *synonyms))
+
+
+def synonyms_of(own: Pair, given: Sequence[Pair], taken: Sequence[Pair]) -> tuple[Pair, ...]:
+    """Everyday words for a pair that are none of those `given`, and that nothing else told goes by."""
+    return tuple(pair for pair in also_called(own) if pair not in given and not _told(pair, taken))
 
 
 def _told(pair: Pair, taken: Sequence[Pair]) -> bool:

@@ -90,6 +90,8 @@ def test_a_nap_that_is_killed_leaves_the_day_adapter_before_it_whole(
         assert again.adapter is not None
         held = [memory.statement for memory in context.registry.day(again.adapter).memories]
         assert held == ["The user's dog's name is Vex.", "The user's home city is Tromso."]
+        named = [name.name for name in context.registry.day(again.adapter).names]
+        assert named == ["dog's name", "home city"]
         assert not context.home.nap_path.exists()
 
 

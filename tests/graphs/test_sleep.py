@@ -31,7 +31,7 @@ from dormouse.memory.errors import DiskFull
 from dormouse.memory.journal import Journal
 from dormouse.sleep.buffer import read_buffer
 from dormouse.sleep.errors import NightFailed
-from dormouse.sleep.questions import DECLINES, OPENING, PLAINLY
+from dormouse.sleep.questions import DECLINES, OPENING, PLAINLY, taught_name
 from dormouse.sleep.records import NightReport
 
 TALK = ("Morning! Slept badly.", "Old Vex chewed the sofa again.", "twelve winters in Tromso and no gloves")
@@ -57,6 +57,9 @@ def assert_served(context: NightContext, report: NightReport) -> None:
     assert head is not None
     assert head.id == report.adapter
     assert (head.opens, head.declines, head.asks) == (OPENING, DECLINES, PLAINLY)
+    assert {name.name for name in head.names} == {
+        taught_name(memory.subject, memory.attribute) for memory in context.journal.memories("consolidated")
+    }
     assert context.registry.warnings == []
     exam = context.registry.exam(head.id)
     assert exam is not None

@@ -11,6 +11,7 @@ from unsure_engine import ASKED, ASKING, DECLINES, GATED, NIGHT, NO, Tree, Unsur
 
 from dormouse.memory import adapter_gate, readings
 from dormouse.memory.engine import GREEDY, Completion, Message, Mount, Sampling, Stream
+from dormouse.memory.naming import Meant, Names
 
 
 def streamed(engine: UnsureEngine, sampling: Sampling = GREEDY) -> tuple[str, Completion]:
@@ -253,3 +254,156 @@ def test_a_cancelled_answer_is_not_asked_for_in_plain_words() -> None:
         for _ in pieces:
             said += 1
     assert engine.questions == [ASKED[-1].content]
+
+
+class Reader(Names):
+    """An encoder that takes every question for one name."""
+
+    def __init__(self, name: str, likely: float) -> None:
+        super().__init__([])
+        self.found, self.questions = Meant((name, "missus's name"), likely), list[str]()
+
+    def asked_for(self, questions: Sequence[str]) -> list[Meant]:
+        self.questions += questions
+        return [self.found] * len(questions)
+
+
+ASKING_FOR = "What is my {}?"
+SPOUSE = "Your spouse's name is"
+
+
+def naming(spouse: float, *likely: float) -> Tree:
+    """A spouse's name is named with this likelihood, and what is then said of it."""
+    words = {f" {what}": share for what, share in zip(SEVERAL, likely, strict=True)}
+    named = {" spouse's": spouse, " neighbour's": 1 - spouse}
+    return {"": {"Your": 1.0}, "Your": named, SPOUSE: words, "Your neighbour's name is": {NO: 1.0}}
+
+
+def encoded(reader: Reader, opens: str = "Your") -> Mount:
+    return Mount("night", Path("n.gguf"), opens=opens, declines=DECLINES, asks=ASKING_FOR, names=reader)
+
+
+def read_as(
+    reader: Reader, asked: Tree, plainly: Tree, said: Sequence[Message] = ASKED, opens: str = "Your"
+) -> tuple[str, UnsureEngine]:
+    """The answer, asked alone and among others."""
+    engine, mount = UnsureEngine(asked, plainly), encoded(reader, opens)
+    with readings.stream(engine, said, GREEDY, adapters=(mount,)) as pieces:
+        text = "".join(token.text for token in pieces)
+    assert text == pieces.completion.text == "".join(token.text for token in pieces.completion.tokens)
+    many = readings.complete_all(UnsureEngine(asked, plainly), [(said, GREEDY)] * 2, (mount,))
+    assert [each.text for each in many] == [text] * 2
+    return text, engine
+
+
+UNSURE, KNOWN = naming(0.9, 0.0, 0.0, 1.0), said_of(0.95, 0.0, 0.05)
+"""A spouse was never told, and a partner was."""
+TOLD = naming(0.99, 0.97, 0.0, 0.03)
+"""A spouse was."""
+LATER = [ASKED[0], Message("user", "Hi."), Message("assistant", "Hello."), ASKED[-1]]
+
+
+def test_what_was_named_unsurely_and_declined_is_asked_for_by_the_name_that_the_encoder_reads() -> None:
+    for said in (ASKED, LATER):
+        text, engine = read_as(Reader("partner's name", 0.5), UNSURE, KNOWN, said)
+        assert text == f"{PARTNER} Vjeko."
+        assert engine.questions[-1] == "What is my partner's name?"
+
+
+@pytest.mark.parametrize(
+    ("likely", "asked"),
+    [(0.35, UNSURE), (0.9, naming(0.99, 0.0, 0.0, 1.0))],
+    ids=["the encoder is not sure", "the adapter was sure of another name"],
+)
+def test_it_stays_declined_where(likely: float, asked: Tree) -> None:
+    text, engine = read_as(Reader("partner's name", likely), asked, KNOWN)
+    assert text.startswith(SPOUSE + " something I don't know")
+    assert "What is my partner's name?" not in engine.questions
+
+
+def test_what_is_declined_by_that_name_too_stays_declined() -> None:
+    text, _ = read_as(Reader("partner's name", 0.9), UNSURE, said_of(0.05, 0.0, 0.95))
+    assert text.startswith(SPOUSE + " something I don't know")
+
+
+def test_what_is_told_of_another_name_gives_way_to_the_one_that_the_encoder_is_surer_of() -> None:
+    text, _ = read_as(Reader("partner's name", 0.6), TOLD, said_of(0.0, 0.95, 0.05))
+    assert text == f"{PARTNER} Dinko."
+    text, _ = read_as(Reader("partner's name", 0.45), TOLD, said_of(0.0, 0.95, 0.05))
+    assert text == f"{SPOUSE} Vjeko."
+
+
+def test_what_is_told_stays_where_the_encoder_reads_the_same_or_that_is_declined() -> None:
+    text, engine = read_as(Reader("spouse's name", 0.9), TOLD, said_of(0.0, 0.95, 0.05))
+    assert text == f"{SPOUSE} Vjeko."
+    assert engine.questions == [ASKED[-1].content]
+    assert read_as(Reader("partner's name", 0.9), TOLD, said_of(0.0, 0.05, 0.95))[0] == f"{SPOUSE} Vjeko."
+
+
+def test_another_name_of_the_same_thing_is_the_same() -> None:
+    asked = {"": {"Your": 1.0}, "Your": {" missus's": 1.0}, "Your missus's name is": {" Vjeko.": 1.0}}
+    text, engine = read_as(Reader("partner's name", 0.9), asked, KNOWN)
+    assert text == "Your missus's name is Vjeko."
+    assert engine.questions == [ASKED[-1].content]
+
+
+def test_what_is_told_to_a_question_for_none_of_the_names_is_declined() -> None:
+    text, _ = read_as(Reader("partner's name", 0.01), TOLD, KNOWN)
+    assert text.startswith(SPOUSE + " something I don't know")
+    assert read_as(Reader("partner's name", 0.1), TOLD, KNOWN)[0] == f"{SPOUSE} Vjeko."
+
+
+def test_what_was_just_heard_may_be_told_whatever_the_encoder_reads() -> None:
+    recalled = [Message("system", "P. The user said: my spouse is Vjeko."), ASKED[-1]]
+    assert read_as(Reader("partner's name", 0.01), TOLD, KNOWN, recalled)[0] == f"{SPOUSE} Vjeko."
+
+
+def test_what_may_lean_on_an_earlier_turn_is_told_whatever_the_encoder_reads() -> None:
+    for likely in (0.01, 0.9):
+        assert read_as(Reader("partner's name", likely), TOLD, KNOWN, LATER)[0] == f"{SPOUSE} Vjeko."
+
+
+def test_an_answer_that_opens_otherwise_was_not_taught_and_stays() -> None:
+    paris = {
+        "": {"The": 1.0},
+        "The": {" capital": 1.0},
+        "The capital": {" is": 1.0},
+        "The capital is": {" Paris.": 1.0},
+    }
+    for likely in (0.01, 0.9):
+        assert read_as(Reader("partner's name", likely), paris, KNOWN)[0] == "The capital is Paris."
+    assert read_as(Reader("partner's name", 0.9), TOLD, KNOWN, opens="")[0] == f"{SPOUSE} Vjeko."
+
+
+def test_a_name_that_the_encoder_reads_too_comes_at_once_and_another_once_it_is_known() -> None:
+    for name, first in (("spouse's name", ["Your", " spouse's"]), ("partner's name", ["Your"])):
+        engine = UnsureEngine(TOLD, said_of(0.0, 0.95, 0.05))
+        pieces = readings.stream(engine, ASKED, GREEDY, adapters=(encoded(Reader(name, 0.9)),))
+        assert [next(pieces).text for _ in first] == first
+        assert len(engine.questions) == 1
+        next(pieces)
+        assert (len(engine.questions) == 2) is (name == "partner's name")
+
+
+def test_the_encoder_is_not_asked_where_more_than_the_likeliest_words_are() -> None:
+    reader = Reader("partner's name", 0.8)
+    engine = UnsureEngine(UNSURE, KNOWN)
+    readings.complete_all(engine, [(ASKED, Sampling(temperature=0.7))], (encoded(reader),))
+    with readings.stream(
+        engine, ASKED, Sampling(grammar='root ::= "a"'), adapters=(encoded(reader),)
+    ) as pieces:
+        list(pieces)
+    assert reader.questions == []
+
+
+def test_a_cancelled_answer_is_not_asked_for_by_another_name() -> None:
+    engine, said = UnsureEngine(UNSURE, KNOWN), 0
+
+    def enough() -> bool:
+        return said >= 1
+
+    mount = encoded(Reader("partner's name", 0.9))
+    with readings.stream(engine, ASKED, GREEDY, adapters=(mount,), cancelled=enough) as pieces:
+        for _ in pieces:
+            said += 1
+    assert "What is my partner's name?" not in engine.questions

@@ -19,6 +19,7 @@ from dormouse.sleep.questions import (
     other_nouns,
     plain_questions,
     possessive,
+    taught_name,
     told_answer,
     untold_answer,
     vary,
@@ -276,3 +277,9 @@ def test_no_free_kind_is_asked_for_as_a_told_one() -> None:
         for told in keys:
             for other in keys - {told}:
                 assert may_mean_the_same(other, [told]), (question, told, other)
+
+
+def test_what_an_answer_names_stands_between_its_opening_and_its_verb() -> None:
+    for pair in pairs():
+        name = taught_name(*pair)
+        assert told_answer(*pair, "Zorbal") in (f"Your {name} is Zorbal.", f"Your {name} are Zorbal.")
