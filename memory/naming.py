@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -76,10 +76,13 @@ class Namer:
 
 @dataclass(frozen=True, slots=True)
 class Meant:
-    """What a question most likely asks for: the `names` that this goes by, its own first, and how likely."""
+    """What a question most likely asks for: the `names` that this goes by, its own first, and how likely; in
+    `others` how likely it asks for what goes by each of all names.
+    """
 
     names: tuple[str, ...]
     likely: float
+    others: Mapping[str, float] = field(default_factory=dict)
 
 
 class Names:
@@ -105,9 +108,17 @@ class Names:
         found = []
         for start in range(0, len(questions), _PASSAGE):
             likely = namer.likely(namer.embed(questions[start : start + _PASSAGE]), *self._read)
-            best = likely.argmax(axis=1)
-            found += [Meant(self._several[of], float(row[of])) for of, row in zip(best, likely, strict=True)]
+            found += [self._meant(row) for row in likely]
         return found
+
+    def _meant(self, likely: Floats) -> Meant:
+        best = int(likely.argmax())
+        others = {
+            name: float(share)
+            for several, share in zip(self._several, likely, strict=True)
+            for name in several
+        }
+        return Meant(self._several[best], float(likely[best]), others)
 
 
 def named(name: str) -> str:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from .engine import Completion, Message, Mount, Sampling, Stream, Token, WakeEngine
+from .errors import DormouseError
 from .naming import Meant
 
 _EVEN = 0.5  # declining is given from this mean likelihood on
@@ -31,7 +32,9 @@ MEANT = 0.4
 where the adapter named something else with a likelihood under CERTAIN, and declined that."""
 CERTAIN = 0.95
 INSTEAD = 0.5
-"""How likely it must be for that name to be asked for where the adapter told something of another one."""
+"""How likely it must be for that name to be asked for where the adapter told something of another one, which
+is itself less likely than MAYBE."""
+MAYBE = 0.1
 STRANGE = 0.03
 """How unlikely every name must be for what is told to be declined after all."""
 _MOST = 6  # other readings that are tried, the likeliest first
@@ -107,13 +110,16 @@ def _top(engine: WakeEngine, adapters: Sequence[Mount] | None) -> Mount | None:
 
 def _meant(mount: Mount, asked: Sequence[Sequence[Message]]) -> list[Meant | None]:
     """What an encoder takes the user's last words to ask for in each conversation; None where somebody else
-    had the last word, or the adapter was taught no names.
+    had the last word, the adapter was taught no names, or there is no encoder.
     """
     heard = [bool(messages) and messages[-1].role == "user" for messages in asked]
     if mount.names is None or not (mount.asks and mount.opens) or not any(heard):
         return [None] * len(asked)
     words = [messages[-1].content for messages, spoke in zip(asked, heard, strict=True) if spoke]
-    found = iter(mount.names.asked_for(words))
+    try:
+        found = iter(mount.names.asked_for(words))
+    except DormouseError:  # no encoder is to be had: the adapter answers as it reads by itself
+        return [None] * len(asked)
     return [next(found) if spoke else None for spoke in heard]
 
 
@@ -183,7 +189,7 @@ class _Asking:
         state = told(said.text, self.declines)
         if state == "declined" and likely >= MEANT and self._named_so(first) < CERTAIN:
             return self._of_the_meant(said, since) or said
-        if state == "told" and alone and likely >= INSTEAD and name not in self.meant.names:
+        if state == "told" and alone and likely >= INSTEAD and self.meant.others.get(name, 0.0) < MAYBE:
             return self._of_the_meant(said, since) or said
         if state == "told" and alone and likely < STRANGE and not self._was_heard(said):
             return self._declined(said, since) or said
@@ -208,8 +214,8 @@ class _Asking:
         return math.exp(sum(token.logprob for token in said.tokens[:at]))
 
     def _of_the_meant(self, said: Completion, since: int) -> Completion | None:
-        """What is said of the name that is meant, asked for in plain words; None where that declines, or
-        begins otherwise than the tokens that stay.
+        """What is said of the name that is meant, asked for in plain words; None where that declines,
+        opens otherwise than was taught, or begins otherwise than the tokens that stay.
         """
         if self.meant is None or (self.cancelled is not None and self.cancelled()):
             return None
@@ -220,7 +226,9 @@ class _Asking:
         stays = [token.text for token in said.tokens[:since]] == [
             token.text for token in other.tokens[:since]
         ]
-        if not stays or other.finish == "cancelled" or told(other.text, self.declines) != "told":
+        if other.finish == "cancelled" or told(other.text, self.declines) != "told":
+            return None
+        if not stays or not self._name_in(other):
             return None
         return replace(other, seconds=said.seconds + other.seconds)
 

@@ -85,7 +85,8 @@ def test_the_head_gives_shares_and_maps_keep_the_length() -> None:
 def test_a_question_asks_for_the_name_it_means(question: str, name: str) -> None:
     (meant,) = Names(TOLD).asked_for([question])
     assert meant.names[0] == name
-    assert meant.likely >= 0.5
+    assert meant.likely == meant.others[name] == max(meant.others.values()) >= 0.5
+    assert {*meant.others} == {each for taught in TOLD for each in (taught.name, *taught.also)}
 
 
 @pytest.mark.parametrize(

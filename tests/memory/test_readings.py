@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from unsure_engine import ASKED, ASKING, DECLINES, GATED, NIGHT, NO, Tree, Unsur
 
 from dormouse.memory import adapter_gate, readings
 from dormouse.memory.engine import GREEDY, Completion, Message, Mount, Sampling, Stream
+from dormouse.memory.errors import BadEmbedder
 from dormouse.memory.naming import Meant, Names
 
 
@@ -259,9 +261,11 @@ def test_a_cancelled_answer_is_not_asked_for_in_plain_words() -> None:
 class Reader(Names):
     """An encoder that takes every question for one name."""
 
-    def __init__(self, name: str, likely: float) -> None:
+    def __init__(self, name: str, likely: float, spouse: float = 0.0) -> None:
         super().__init__([])
-        self.found, self.questions = Meant((name, "missus's name"), likely), list[str]()
+        names = (name, "missus's name")
+        self.found = Meant(names, likely, dict.fromkeys(names, likely) | {"spouse's name": spouse})
+        self.questions = list[str]()
 
     def asked_for(self, questions: Sequence[str]) -> list[Meant]:
         self.questions += questions
@@ -334,10 +338,17 @@ def test_what_is_told_of_another_name_gives_way_to_the_one_that_the_encoder_is_s
 
 
 def test_what_is_told_stays_where_the_encoder_reads_the_same_or_that_is_declined() -> None:
-    text, engine = read_as(Reader("spouse's name", 0.9), TOLD, said_of(0.0, 0.95, 0.05))
+    text, engine = read_as(Reader("spouse's name", 0.9, 0.9), TOLD, said_of(0.0, 0.95, 0.05))
     assert text == f"{SPOUSE} Vjeko."
     assert engine.questions == [ASKED[-1].content]
     assert read_as(Reader("partner's name", 0.9), TOLD, said_of(0.0, 0.05, 0.95))[0] == f"{SPOUSE} Vjeko."
+
+
+def test_what_is_told_of_a_name_that_the_encoder_finds_likely_too_stays() -> None:
+    told = read_as(Reader("partner's name", 0.9, 0.15), TOLD, said_of(0.0, 0.95, 0.05))[0]
+    assert told == f"{SPOUSE} Vjeko."
+    instead = read_as(Reader("partner's name", 0.9, 0.05), TOLD, said_of(0.0, 0.95, 0.05))[0]
+    assert instead == f"{PARTNER} Dinko."
 
 
 def test_another_name_of_the_same_thing_is_the_same() -> None:
@@ -378,11 +389,46 @@ def test_an_answer_that_opens_otherwise_was_not_taught_and_stays() -> None:
 def test_a_name_that_the_encoder_reads_too_comes_at_once_and_another_once_it_is_known() -> None:
     for name, first in (("spouse's name", ["Your", " spouse's"]), ("partner's name", ["Your"])):
         engine = UnsureEngine(TOLD, said_of(0.0, 0.95, 0.05))
-        pieces = readings.stream(engine, ASKED, GREEDY, adapters=(encoded(Reader(name, 0.9)),))
+        reader = Reader(name, 0.9, 0.9 if name.startswith("spouse") else 0.0)
+        pieces = readings.stream(engine, ASKED, GREEDY, adapters=(encoded(reader),))
         assert [next(pieces).text for _ in first] == first
         assert len(engine.questions) == 1
         next(pieces)
         assert (len(engine.questions) == 2) is (name == "partner's name")
+
+
+def test_what_opens_otherwise_by_the_name_that_is_meant_was_not_taught() -> None:
+    other = {"": {"It": 1.0}, "It": {" is": 1.0}, "It is": {" Dinko.": 1.0}}
+    assert read_as(Reader("partner's name", 0.9), TOLD, other)[0] == f"{SPOUSE} Vjeko."
+
+
+def test_what_was_shown_is_not_taken_back() -> None:
+    asked = {
+        "": {"Your": 1.0},
+        "Your": {" dog's": 1.0},
+        "Your dog's": {" name": 1.0},
+        "Your dog's name is": {" Vex.": 1.0},
+    }
+    plainly = {"": {"Your": 1.0}, "Your": {" hound's": 1.0}, "Your hound's name is": {" Rex.": 1.0}}
+    engine = UnsureEngine(asked, plainly)
+    pieces = readings.stream(engine, ASKED, GREEDY, adapters=(encoded(Reader("dog's breed", 0.9)),))
+    assert [next(pieces).text for _ in range(2)] == ["Your", " dog's"]
+    assert "".join(token.text for token in pieces) == " name is Vex."
+
+
+@pytest.mark.parametrize("mount", [replace(NIGHT, asks=ASKING_FOR), replace(GATED, asks="")])
+def test_the_encoder_is_not_asked_by_an_adapter_that_does_not_say_how_it_is(mount: Mount) -> None:
+    reader = Reader("partner's name", 0.9)
+    readings.complete_all(UnsureEngine(TOLD, KNOWN), [(ASKED, GREEDY)], (replace(mount, names=reader),))
+    assert reader.questions == []
+
+
+def test_without_an_encoder_the_adapter_answers_as_it_reads() -> None:
+    class Missing(Reader):
+        def asked_for(self, questions: Sequence[str]) -> list[Meant]:
+            raise BadEmbedder("minilm", "its package is not installed")
+
+    assert read_as(Missing("partner's name", 0.9), TOLD, said_of(0.0, 0.95, 0.05))[0] == f"{SPOUSE} Vjeko."
 
 
 def test_the_encoder_is_not_asked_where_more_than_the_likeliest_words_are() -> None:
