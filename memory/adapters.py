@@ -91,6 +91,7 @@ class Registry:
         self.warnings: list[str] = []
         self._lock = threading.RLock()
         self._whole: dict[str, _Signature] = {}
+        self._names: dict[str, Names] = {}
 
     def add(self, build: Path, manifest: Manifest) -> Manifest:
         """Take in the files of the folder `build`, and return the manifest with its id and their hashes.
@@ -138,7 +139,8 @@ class Registry:
         """What the wake engine needs to serve or examine this adapter, once verified."""
         manifest = self.verify(id)
         path = self.root / manifest.id / GGUF_NAME
-        names = Names(manifest.names) if manifest.names else None
+        with self._lock:
+            names = self._names.setdefault(manifest.id, Names(manifest.names)) if manifest.names else None
         return Mount(
             manifest.id,
             path,

@@ -53,6 +53,15 @@ class Namer:
         """[len(texts), dimensions], unit length. Raises EngineError."""
         return np.asarray(self._embedder.embed(texts), np.float32)
 
+    def names(self, names: Sequence[str]) -> Floats:
+        """[len(names), dimensions], unit length; embeds those that no kind goes by. Raises EngineError."""
+        strange = [name for name in dict.fromkeys(names) if name not in self._rows]
+        embedded = (
+            dict(zip(strange, self.embed([named(name) for name in strange]), strict=True)) if strange else {}
+        )
+        rows = [embedded[name] if name in embedded else self._names[self._rows[name]] for name in names]
+        return np.stack(rows)
+
     def rows_of(self, name: TaughtName) -> list[int]:
         """The kinds that a name could mean, of those these weights know."""
         return [self._rows[kind] for kind in name.means if kind in self._rows]
@@ -102,7 +111,7 @@ class Names:
         namer = self._namer or _carried(cache_path())
         with self._lock:
             if self._read is None:
-                vectors = namer.embed([named(name) for several in self._several for name in several])
+                vectors = namer.names([name for several in self._several for name in several])
                 ends = np.cumsum([len(several) for several in self._several])[:-1]
                 self._read = np.split(vectors, ends), [namer.rows_of(each) for each in self.taught]
         found = []

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
+from hashed_embedder import HashedEmbedder
 from night_parts import a_memory
 
+from dormouse.memory.episodes.embedder import Vectors
+from dormouse.memory.home import cache_path
 from dormouse.memory.manifest import TaughtName
-from dormouse.memory.naming import Floats, Meant, Names, features, kinds_probability, mapped
+from dormouse.memory.naming import (
+    Floats,
+    Meant,
+    Namer,
+    Names,
+    _carried,
+    features,
+    kinds_probability,
+    mapped,
+)
 from dormouse.sleep import kinds
 from dormouse.sleep.naming import taught_names
 from dormouse.sleep.questions import taught_name
@@ -20,6 +34,18 @@ TOLD = taught_names(
         a_memory("user", "allergy", "walnuts"),
     ]
 )
+
+
+class Listening(HashedEmbedder):
+    """Remembers what it was given."""
+
+    def __init__(self) -> None:
+        super().__init__(384)
+        self.heard: list[str] = []
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        self.heard += texts
+        return super().embed(texts)
 
 
 def unit(*rows: tuple[float, ...]) -> Floats:
@@ -114,15 +140,24 @@ def test_many_questions_are_read_as_each_alone() -> None:
     assert [meant.likely for meant in together] == pytest.approx([meant.likely for meant in alone], abs=1e-4)
 
 
+def test_names_that_a_kind_goes_by_are_not_embedded_again() -> None:
+    namer, listening = _carried(cache_path()), Listening()
+    names = Names(TOLD, Namer(listening, list(namer._rows), namer._weights))
+    names.asked_for(["What is my dog called?"])
+    every = [name for taught in TOLD for name in (taught.name, *taught.also)]
+    assert listening.heard == [
+        *(f"your {name}" for name in every if name not in namer._rows),
+        "What is my dog called?",
+    ]
+    assert len(listening.heard) < len(every)
+
+
 def test_without_names_or_questions_nothing_is_found() -> None:
     assert Names([]).asked_for(["What is my dog called?"]) == [Meant((), 0.0)]
     assert Names(TOLD).asked_for([]) == []
 
 
 def test_the_weights_know_the_kinds_that_the_bank_asks_for() -> None:
-    from dormouse.memory.home import cache_path
-    from dormouse.memory.naming import _carried
-
     namer, often = _carried(cache_path()), [kind for kind in kinds.bank() if len(kind.asked) >= 12]
     unknown = [kind.key for kind in often if not namer.rows_of(_itself(taught_name(*kind.key)))]
     assert unknown == []
