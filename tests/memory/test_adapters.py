@@ -25,9 +25,22 @@ from dormouse.memory.errors import (
     NoExamOnRecord,
     UnknownAdapter,
 )
-from dormouse.memory.manifest import MANIFEST_FORMAT, REQUIRED_FILES
+from dormouse.memory.manifest import MANIFEST_FORMAT, REQUIRED_FILES, TaughtName
 
 # Adding
+
+
+def test_what_it_was_taught_to_name_is_mounted_with_it_and_read_once(
+    registry: Registry, tmp_path: Path
+) -> None:
+    taught = (TaughtName(name="dog's name", also=("hound's name",), means=("dog's name",)),)
+    naming = registry.add(build_folder(tmp_path / "one", "one"), unsaved(names=taught))
+    names = registry.mount(naming.id).names
+    assert names is not None
+    assert names.taught == taught
+    assert registry.mount(naming.id).names is names
+    silent = registry.add(build_folder(tmp_path / "two", "two"), unsaved())
+    assert registry.mount(silent.id).names is None
 
 
 def test_an_adapter_is_named_by_its_content_and_kept_whole(registry: Registry, tmp_path: Path) -> None:
