@@ -68,6 +68,8 @@ class Scopes:
         self._agents: OrderedDict[str, Agent] = OrderedDict()
         self._used: dict[str, int] = {}
         self._lock = threading.RLock()
+        # Apart, since an agent that is closed under the first may have a nap that still asks for the engine.
+        self._opening = threading.RLock()
         self._closed = False
         self._closing = ExitStack()
         # The owner's agent holds the lock on the home, for as long as the server runs.
@@ -141,12 +143,12 @@ class Scopes:
 
     def engine(self) -> WakeEngine:
         """The engine all scopes share, opened when it is first needed. BaseWeightsError, EngineError."""
-        with self._lock:
+        with self._opening:
             return self._engine
 
     def embedder(self) -> Embedder:
         """The embedder the spec declares, opened when it is first needed. BadEmbedder, BaseWeightsError."""
-        with self._lock:
+        with self._opening:
             if self._closed:
                 raise AgentClosed
             return self._embedder
@@ -180,7 +182,7 @@ class Scopes:
 
     def close(self) -> None:
         """Close every agent, then the engine. Safe to call twice."""
-        with self._lock:
+        with self._lock, self._opening:
             self._closed = True
             agents = list(self._agents.values())
         for agent in agents:
