@@ -42,13 +42,12 @@ from .manifest import (
     REQUIRED_FILES,
     Manifest,
     ManifestMemory,
-    TaughtName,
     adapter_id,
     read_manifest,
 )
-from .naming import Names
+from .naming import names_of
 
-__all__ = ["LogEntry", "Manifest", "ManifestMemory", "Registry", "TaughtName"]
+__all__ = ["LogEntry", "Manifest", "ManifestMemory", "Registry"]
 
 BARE_BASE = "base"
 """What HEAD says, and what may be rolled back to, when no adapter is served."""
@@ -91,7 +90,6 @@ class Registry:
         self.warnings: list[str] = []
         self._lock = threading.RLock()
         self._whole: dict[str, _Signature] = {}
-        self._names: dict[str, Names] = {}
 
     def add(self, build: Path, manifest: Manifest) -> Manifest:
         """Take in the files of the folder `build`, and return the manifest with its id and their hashes.
@@ -138,16 +136,13 @@ class Registry:
     def mount(self, id: str) -> Mount:
         """What the wake engine needs to serve or examine this adapter, once verified."""
         manifest = self.verify(id)
-        path = self.root / manifest.id / GGUF_NAME
-        with self._lock:
-            names = self._names.setdefault(manifest.id, Names(manifest.names)) if manifest.names else None
         return Mount(
             manifest.id,
-            path,
+            self.root / manifest.id / GGUF_NAME,
             opens=manifest.opens,
             declines=manifest.declines,
             asks=manifest.asks,
-            names=names,
+            names=names_of(manifest.names),
         )
 
     def record_exam(self, id: str, exam: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +32,7 @@ SHARPNESS = 20.0
 """Of the head's logits, since vectors are unit length."""
 _LAYERS = 3
 _PASSAGE = 64  # questions read at once
+_OPENING = threading.Lock()
 
 Floats = NDArray[np.float32]
 
@@ -98,7 +99,7 @@ class Names:
     """The names that an adapter was taught, to be asked which of them a question asks for."""
 
     def __init__(self, taught: Sequence[TaughtName], namer: Namer | None = None) -> None:
-        self.taught = tuple({each.name: each for each in taught}.values())
+        self.taught = tuple(taught)
         self._several = [(each.name, *each.also) for each in self.taught]
         self._namer = namer
         self._read: tuple[list[Floats], list[list[int]]] | None = None
@@ -108,7 +109,7 @@ class Names:
         """What each question most likely asks for. Raises BadEmbedder and EngineError."""
         if not self.taught:
             return [Meant((), 0.0)] * len(questions)
-        namer = self._namer or _carried(cache_path())
+        namer = self._namer or carried()
         with self._lock:
             if self._read is None:
                 vectors = namer.names([name for several in self._several for name in several])
@@ -135,15 +136,26 @@ def named(name: str) -> str:
     return f"your {name}"
 
 
+@lru_cache(maxsize=64)
+def names_of(taught: tuple[TaughtName, ...]) -> Names | None:
+    """One object for the same names, so that they are embedded once; None where there are none."""
+    return Names(taught) if taught else None
+
+
+def carried() -> Namer:
+    """With the weights that come with the package; opened once in a process. Raises BadEmbedder."""
+    with _OPENING:
+        return _opened(cache_path())
+
+
 @cache
-def _carried(cache: Path) -> Namer:
-    """With the weights that come with the package; opened once in a process."""
+def _opened(cache: Path) -> Namer:
     from safetensors import safe_open
 
     from .episodes.embedder import MINILM, open_embedder
 
-    carried = resources.as_file(resources.files(__package__) / WEIGHTS_NAME)
-    with carried as path, safe_open(path, "np") as file:
+    package = resources.as_file(resources.files(__package__) / WEIGHTS_NAME)
+    with package as path, safe_open(path, "np") as file:
         weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         kinds = file.metadata()["kinds"].split("\n")
     return Namer(open_embedder(MINILM, cache), kinds, weights)

@@ -1,28 +1,33 @@
 """What an adapter's answers name: each memory's own name, and the others that its questions go by.
 
-Promise: a name stands for one memory's pair only. Knows memories, questions and kinds; nothing of encoders.
+Promise: a name stands for one memory's pair only; what two could be called, neither is. Knows memories,
+questions and kinds; nothing of encoders.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from ..memory.manifest import TaughtName
 from ..memory.records import Memory
 from . import kinds
+from .kinds import Pair
 from .neighbours import like
 from .questions import may_mean_the_same, names_of, synonyms_of, taught_name
 
 
 def taught_names(memories: Sequence[Memory]) -> tuple[TaughtName, ...]:
-    """What answers about these memories name, once each, as `ways_for` has them trained."""
+    """What answers about these memories name, once each, with what else `ways_for` has them trained by."""
     asked = dict.fromkeys((*(kind.key for kind in kinds.bank()), *kinds.everyday_questions()))
     first = {(memory.subject, memory.attribute): memory for memory in reversed(memories)}
+    others = {
+        own: _other_names(memory, [pair for pair in first if pair != own]) for own, memory in first.items()
+    }
+    goes_by = Counter(pair for several in others.values() for pair in several)
     found = []
     for own in dict.fromkeys((memory.subject, memory.attribute) for memory in memories):
-        others = [pair for pair in first if pair != own]
-        given = tuple(dict.fromkeys(names_of(first[own], others, like(first[own])).values()))
-        also = (*given, *synonyms_of(own, given, others))
+        also = [pair for pair in others[own] if goes_by[pair] == 1]
         found.append(
             TaughtName(
                 name=taught_name(*own),
@@ -31,3 +36,9 @@ def taught_names(memories: Sequence[Memory]) -> tuple[TaughtName, ...]:
             )
         )
     return tuple(found)
+
+
+def _other_names(memory: Memory, taken: Sequence[Pair]) -> tuple[Pair, ...]:
+    """What the model takes a memory's questions for, and everyday words, that are none of those `taken`."""
+    given = tuple(dict.fromkeys(names_of(memory, taken, like(memory)).values()))
+    return (*given, *synonyms_of((memory.subject, memory.attribute), given, taken))

@@ -432,7 +432,7 @@ class SleepSettings(_Settings):
     reads_again: bool = Field(
         default=True,
         description="Whether another likely reading of a question is tried where the likeliest declines, and "
-        "what was unsure is asked for in plain words too, and what is still declined is read by an encoder.",
+        "what was unsure is asked for in plain words too; and whether an encoder reads the question as well.",
     )
     seed: int = Field(default=0, ge=0, description="Seed of every random choice of the night.")
     when: WhenSettings = Field(default_factory=WhenSettings, description="When the daemon sleeps by itself.")

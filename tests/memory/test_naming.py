@@ -10,14 +10,13 @@ from hashed_embedder import HashedEmbedder
 from night_parts import a_memory
 
 from dormouse.memory.episodes.embedder import Vectors
-from dormouse.memory.home import cache_path
 from dormouse.memory.manifest import TaughtName
 from dormouse.memory.naming import (
     Floats,
     Meant,
     Namer,
     Names,
-    _carried,
+    carried,
     features,
     kinds_probability,
     mapped,
@@ -141,7 +140,7 @@ def test_many_questions_are_read_as_each_alone() -> None:
 
 
 def test_names_that_a_kind_goes_by_are_not_embedded_again() -> None:
-    namer, listening = _carried(cache_path()), Listening()
+    namer, listening = carried(), Listening()
     names = Names(TOLD, Namer(listening, list(namer._rows), namer._weights))
     names.asked_for(["What is my dog called?"])
     every = [name for taught in TOLD for name in (taught.name, *taught.also)]
@@ -158,7 +157,7 @@ def test_without_names_or_questions_nothing_is_found() -> None:
 
 
 def test_the_weights_know_the_kinds_that_the_bank_asks_for() -> None:
-    namer, often = _carried(cache_path()), [kind for kind in kinds.bank() if len(kind.asked) >= 12]
+    namer, often = carried(), [kind for kind in kinds.bank() if len(kind.asked) >= 12]
     unknown = [kind.key for kind in often if not namer.rows_of(_itself(taught_name(*kind.key)))]
     assert unknown == []
 

@@ -35,3 +35,11 @@ def test_what_the_model_takes_a_memory_for_is_a_name_of_it_unless_another_memory
     assert "favourite drink" in name.means
     drink = a_memory("user", "favourite drink", "zobo")
     assert "favourite drink" not in taught_names([order, drink])[0].also
+
+
+def test_what_two_memories_could_be_called_neither_is() -> None:
+    asked = tuple(Asked(question, "user", "favourite drink") for question in ("a?", "b?"))
+    order = replace(a_memory("user", "coffee order", "flat white"), asked=asked)
+    tea = replace(a_memory("user", "tea", "assam"), asked=asked)
+    assert all("favourite drink" not in name.also for name in taught_names([order, tea]))
+    assert "favourite drink" in taught_names([tea])[0].also
