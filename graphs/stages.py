@@ -208,6 +208,9 @@ def run_consolidate(stage: Stage, state: NightState) -> NightState:
             stage.progress(
                 record["step"], record["steps"], note, loss=record["loss"], tokens_per_s=round(speed, 1)
             )
+        elif "computed" in record:
+            note = f"example {record['computed']} of {record['of']} read by the blocks that stay as they are"
+            stage.progress(0, record["steps"], note)
 
     return {"training": consolidate(stage.folder(state) / "job", report, stage.context.way)}
 

@@ -1,7 +1,8 @@
 """The blocks below the trained ones: what they make of each example is computed once, and read again later.
 
-Promise: an example is given the hidden states that it had in the row where it came first, bit for bit, also
-after the training was cut short and begun again. Knows models and packs; nothing of losses or files.
+Promise: an example is given the same hidden states each time, bit for bit, also after the training was cut
+short and begun again: they depend on the model and the examples alone. Knows models and packs; nothing of
+losses or files.
 """
 
 from __future__ import annotations
@@ -20,13 +21,14 @@ if TYPE_CHECKING:
     from .packing import Example, Pack
 
 MOST_BYTES = 1 << 30
+TOKENS_AT_A_TIME = 3600
 
 
 class Below:
     """The first `blocks` decoder blocks of `model`, which training leaves as they are, and what is above.
 
-    `examples` are those that come more than once. With none of them or none of the blocks nothing is kept,
-    nor where the states of all would take more than `MOST_BYTES`.
+    Of `examples`, once they are computed, only the blocks above run. Nothing is kept where there are no
+    blocks below, nor where the states of all would take more than `MOST_BYTES`.
     """
 
     def __init__(self, model: Any, blocks: int, examples: Sequence[Example] = ()) -> None:
@@ -34,30 +36,17 @@ class Below:
         self._below, self._above = model.model.layers[:blocks], model.model.layers[blocks:]
         width: int = model.config.hidden_size * model.dtype.itemsize
         fits = blocks and sum(len(example.ids) for example in examples) * width <= MOST_BYTES
-        self._wanted = {id(example) for example in examples} if fits else set()
+        self._examples = list(examples) if fits else []
         self._kept: dict[int, Tensor] = {}
 
-    def last_hidden(self, row: Pack) -> Tensor:
-        """The hidden states [T, width] that the output head reads, with gradients for the blocks above."""
-        if all(id(example) in self._kept for example in row.examples):
-            with _passing_on(self._below):
-                return self._run(row, inputs_embeds=self._assembled(row))
-        handle = self._above[0].register_forward_pre_hook(lambda block, given: self._keep(row, given[0]))
-        try:
-            return self._run(row, input_ids=row.ids)
-        finally:
-            handle.remove()
-
-    def catch_up(self, steps: Sequence[Sequence[Example]]) -> None:
-        """Computes what would be kept had these steps been done, and nothing above it."""
+    def compute(self) -> Iterator[int]:
+        """Runs the blocks below, many examples of like length at a time; yields how many are done."""
 
         def stop(block: nn.Module, given: tuple[Tensor, ...]) -> None:
             raise _Reached(given[0])
 
-        for step in steps:
-            if not any(id(each) in self._wanted and id(each) not in self._kept for each in step):
-                continue
-            row = pack(step, self._model.dtype)
+        for alike in _alike(self._examples):
+            row = pack(alike, self._model.dtype)
             handle = self._above[0].register_forward_pre_hook(stop)
             try:
                 with torch.no_grad():
@@ -66,18 +55,24 @@ class Below:
                 self._keep(row, reached.states)
             finally:
                 handle.remove()
+            yield len(self._kept)
+
+    def last_hidden(self, row: Pack) -> Tensor:
+        """The hidden states [T, width] that the output head reads, with gradients for the blocks above."""
+        if not all(id(example) in self._kept for example in row.examples):
+            return self._run(row, input_ids=row.ids)
+        with _passing_on(self._below):
+            return self._run(row, inputs_embeds=self._assembled(row))
 
     def _run(self, row: Pack, **inputs: Tensor) -> Tensor:
         out = self._model.model(position_ids=row.positions, segments=row.segments, use_cache=False, **inputs)
         hidden: Tensor = out.last_hidden_state[0]
         return hidden
 
-    def _keep(self, row: Pack, hidden: Tensor) -> None:
-        states = hidden.detach()[0]
+    def _keep(self, row: Pack, states: Tensor) -> None:
         for example, (prefix, own) in zip(row.examples, row.places, strict=True):
-            if id(example) in self._wanted and id(example) not in self._kept:
-                parts = (states[prefix.start : prefix.stop], states[own.start : own.stop])
-                self._kept[id(example)] = torch.cat(parts)
+            parts = (states[0, prefix.start : prefix.stop], states[0, own.start : own.stop])
+            self._kept[id(example)] = torch.cat(parts)
 
     def _assembled(self, row: Pack) -> Tensor:
         """The row's hidden states [1, T, width] from those of its examples; zeros for its padding."""
@@ -87,6 +82,20 @@ class Below:
             hidden[0, prefix.start : prefix.stop] = states[: len(prefix)]
             hidden[0, own.start : own.stop] = states[len(prefix) :]
         return hidden
+
+
+def _alike(examples: Sequence[Example]) -> Iterator[list[Example]]:
+    """All of them, those of like length together, of about `TOKENS_AT_A_TIME` tokens at a time."""
+    some: list[Example] = []
+    size = 0
+    for example in sorted(examples, key=lambda example: len(example.ids)):
+        if some and size + len(example.ids) > TOKENS_AT_A_TIME:
+            yield some
+            some, size = [], 0
+        some.append(example)
+        size += len(example.ids)
+    if some:
+        yield some
 
 
 class _Reached(Exception):

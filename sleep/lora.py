@@ -45,7 +45,7 @@ class _LowRankProduct(torch.autograd.Function):
         a_low, b_low = a.to(x.dtype), b.to(x.dtype)
         hidden = flat @ a_low.t()
         out = nn.functional.linear(flat, weight, bias)
-        out = torch.addmm(out, hidden, b_low.t(), alpha=scale)
+        out.addmm_(hidden, b_low.t(), alpha=scale)
         ctx.save_for_backward(flat, hidden, weight, a_low, b_low)
         ctx.scale = scale
         return out.view(*x.shape[:-1], out.shape[-1])
@@ -60,9 +60,7 @@ class _LowRankProduct(torch.autograd.Function):
         grad_a = (grad_hidden.t() @ flat).float()
         grad_x = None
         if ctx.needs_input_grad[0]:
-            grad_x = torch.addmm(flat_grad @ weight, grad_hidden, a_low).view(
-                *grad.shape[:-1], weight.shape[1]
-            )
+            grad_x = (flat_grad @ weight).addmm_(grad_hidden, a_low).view(*grad.shape[:-1], weight.shape[1])
         return grad_x, None, None, grad_a, grad_b, None
 
 

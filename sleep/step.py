@@ -7,13 +7,14 @@ or nights.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from .below import Below
-from .losses import Term, cross_entropy, replayed, top_k_divergence, unlikelihood
+from .losses import Term, cross_entropy, log_probabilities, replayed, top_k_divergence, unlikelihood
 from .packing import DARK, OLD, STORED, batches, pack
 
 if TYPE_CHECKING:
@@ -32,36 +33,92 @@ def step_loss(
     `factors` are those of the terms: "new" and "stored" answers by cross-entropy, "anchor" and "dark" ones by
     their divergence from what is stored with them.
     """
-    logits = answer_logits(model, pack, below)
+    gamma = factors.get("contrast", 0.0)
+    asked = _asked(pack, with_wrong=gamma > 0)
+    log_q = log_probabilities(answer_logits(model, pack, below), asked.padded(HEAD_MULTIPLE))
     terms = []
     for name, factor in factors.items():
         rows = [i for i, owner in enumerate(pack.owner) if _term(pack.examples[owner]) == name]
         if not rows:  # "contrast" has none of its own
             continue
+        weight = pack.weight[rows]
         if name in _DISTILLED:
-            ids, logprobs = _stored(pack, rows)
-            loss = top_k_divergence(logits[rows], ids, logprobs, pack.weight[rows])
+            loss = top_k_divergence(log_q[rows, asked.top], asked.top_logprobs[rows], weight)
         else:
-            loss = cross_entropy(logits[rows], pack.target[rows], pack.weight[rows])
+            loss = cross_entropy(log_q[rows, 0], weight)
         terms.append(Term(loss, factor, len(rows)))
     loss = replayed(terms)
-    gamma = factors.get("contrast", 0.0)
-    return loss + gamma * _contrast(pack, logits) if gamma else loss
+    return loss + gamma * _contrast(pack, asked, log_q) if gamma else loss
 
 
-def _contrast(pack: Pack, logits: torch.Tensor) -> torch.Tensor:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Of which tokens the probability is wanted at each of the N answer tokens: `ids` [N, 1 + K + W].
+
+    First the answer's own token, then the K that are stored with it, their log-probabilities in
+    `top_logprobs` [N, K] (nats, -inf where unused), then W that would be wrong, where `wrong` [N, W] says so.
+    """
+
+    ids: torch.Tensor
+    top_logprobs: torch.Tensor
+    wrong: torch.Tensor
+
+    @property
+    def top(self) -> slice:
+        return slice(1, 1 + self.top_logprobs.shape[1])
+
+    @property
+    def avoided(self) -> slice:
+        return slice(1 + self.top_logprobs.shape[1], None)
+
+    def padded(self, multiple: int) -> torch.Tensor:
+        """`ids` with rows of zeros up to a multiple, as `answer_logits` has."""
+        return torch.nn.functional.pad(self.ids, (0, 0, 0, -len(self.ids) % multiple))
+
+
+def _asked(pack: Pack, *, with_wrong: bool) -> _Asked:
+    tops = [place for example in pack.examples for place in _stored(example)]
+    wrongs = [place for example in pack.examples for place in _wrong(example, with_wrong)]
+    k, w = max(map(len, tops)), max(map(len, wrongs))
+    nowhere = float("-inf")
+    ids = [
+        [
+            target,
+            *(token for token, _ in top),
+            *[0] * (k - len(top)),
+            *wrong,
+            *[0] * (w - len(wrong)),
+        ]
+        for target, top, wrong in zip(pack.target.tolist(), tops, wrongs, strict=True)
+    ]
+    logprobs = [[*(value for _, value in top), *[nowhere] * (k - len(top))] for top in tops]
+    used = [[place < len(wrong) for place in range(w)] for wrong in wrongs]
+    return _Asked(
+        torch.tensor(ids),
+        torch.tensor(logprobs, dtype=torch.float32).view(len(tops), k),
+        torch.tensor(used, dtype=torch.bool).view(len(tops), w),
+    )
+
+
+def _stored(example: Example) -> Iterator[tuple[tuple[int, float], ...]]:
+    """What is stored with each token of the answer: nothing, or the top-k."""
+    answers = len(example.ids) - example.answer_start
+    yield from example.top or [()] * answers
+
+
+def _wrong(example: Example, wanted: bool) -> Iterator[tuple[int, ...]]:
+    """The tokens that would be wrong at each token of the answer."""
+    for place in range(len(example.ids) - example.answer_start):
+        yield example.wrong if wanted and place == example.wrong_at else ()
+
+
+def _contrast(pack: Pack, asked: _Asked, log_q: torch.Tensor) -> torch.Tensor:
     """Unlikelihood of how other memories' values begin, by its share of all answer tokens."""
-    begun: dict[int, int] = {}
-    for row, owner in enumerate(pack.owner):
-        begun.setdefault(owner, row)
-    examples = pack.examples
-    rows = [begun[owner] + examples[owner].wrong_at for owner in begun if examples[owner].wrong]
-    if not rows:
+    rows = asked.wrong.any(dim=1).nonzero()[:, 0]
+    if not len(rows):
         return torch.zeros((), dtype=torch.float32)
-    chosen = [examples[pack.owner[row]].wrong for row in rows]
-    width = max(len(tokens) for tokens in chosen)
-    wrong = torch.tensor([[*tokens, *[-1] * (width - len(tokens))] for tokens in chosen])
-    return len(rows) / len(pack.owner) * unlikelihood(logits[rows], wrong, pack.weight[rows])
+    loss = unlikelihood(log_q[rows][:, asked.avoided], asked.wrong[rows], pack.weight[rows])
+    return len(rows) / len(pack.owner) * loss
 
 
 def _term(example: Example) -> str:
@@ -71,29 +128,17 @@ def _term(example: Example) -> str:
 
 
 def answer_logits(model: Any, pack: Pack, below: Below | None = None) -> torch.Tensor:
-    """Logits [N, vocabulary] that predict the N answer tokens; `below` remembers the blocks not trained.
+    """Logits [M, vocabulary] whose first N rows predict the N answer tokens; the others are padding.
 
-    The output head runs on the answer positions only: it is a fifth of a small model's cost.
+    `below` remembers the blocks not trained. The output head runs on the answer positions only: it is a fifth
+    of a small model's cost. M is a multiple of `HEAD_MULTIPLE`, so that matrix kernels are compiled for few
+    shapes.
     """
     hidden = (below or Below(model, 0)).last_hidden(pack)[pack.source]
-    missing = -len(hidden) % HEAD_MULTIPLE  # few shapes, so that matrix kernels are compiled once
-    logits: torch.Tensor = model.lm_head(torch.nn.functional.pad(hidden, (0, 0, 0, missing)))[: len(hidden)]
+    logits: torch.Tensor = model.lm_head(
+        torch.nn.functional.pad(hidden, (0, 0, 0, -len(hidden) % HEAD_MULTIPLE))
+    )
     return logits
-
-
-def _stored(pack: Pack, rows: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
-    """The stored distributions of the targets in `rows`: ids and log-probabilities, [N, K] each."""
-    first: dict[int, int] = {}
-    for row, owner in enumerate(pack.owner):
-        first.setdefault(owner, row)
-    tops = [pack.examples[pack.owner[row]].top[row - first[pack.owner[row]]] for row in rows]
-    width = max(len(top) for top in tops)
-    ids = torch.zeros((len(rows), width), dtype=torch.long)
-    logprobs = torch.full((len(rows), width), float("-inf"))
-    for index, top in enumerate(tops):
-        ids[index, : len(top)] = torch.tensor([token for token, _ in top])
-        logprobs[index, : len(top)] = torch.tensor([value for _, value in top])
-    return ids, logprobs
 
 
 def distributions(model: Any, examples: Sequence[Example], top_k: int, tokens_per_step: int) -> list[Top]:
@@ -103,7 +148,7 @@ def distributions(model: Any, examples: Sequence[Example], top_k: int, tokens_pe
     for step in batches(examples, tokens_per_step, random.Random(0)):
         row = pack(step, torch.bfloat16)
         with torch.no_grad():
-            logprobs = torch.log_softmax(answer_logits(model, row).float(), dim=-1)
+            logprobs = torch.log_softmax(answer_logits(model, row)[: len(row.owner)].float(), dim=-1)
             best = torch.topk(logprobs, min(top_k, logprobs.shape[-1]), dim=-1)
         for owner, values, ids in zip(row.owner, best.values.tolist(), best.indices.tolist(), strict=True):
             likeliest = tuple((token, round(value, 4)) for token, value in zip(ids, values, strict=True))

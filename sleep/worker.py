@@ -161,14 +161,19 @@ def train(
     model, layers = _adapted(job)
     weights = lora.parameters(layers)
     optimiser = torch.optim.AdamW(
-        weights, lr=job.learning_rate, weight_decay=job.weight_decay, betas=(0.9, 0.99)
+        weights, lr=job.learning_rate, weight_decay=job.weight_decay, betas=(0.9, 0.99), fused=True
     )
     steps = plan(examples, job)
     now = load_state(folder, weights, optimiser) or TrainingState()
-    below = Below(model, _frozen(job, model), examples if job.epochs > 1 else ())
-    below.catch_up(steps[: now.step])
     loaded = time.monotonic()
-    begun = loaded + held() - now.seconds
+    begun = loaded + held()
+    below = Below(model, _frozen(job, model), examples)
+    for done in below.compute():
+        yield {"computed": done, "of": len(examples), "steps": len(steps)}
+        if job.time_limit_s and time.monotonic() - begun - held() > job.time_limit_s:
+            break
+    if now.step:  # it was computed before, and is no part of what the training takes
+        begun = time.monotonic() + held() - now.seconds
     kept = now.seconds
     for number, step in enumerate(steps[now.step :], now.step):
         if job.time_limit_s and now.seconds > job.time_limit_s:

@@ -42,40 +42,56 @@ def counted(model: Any) -> list[int]:
     return calls
 
 
-def test_later_epochs_see_what_the_first_saw(model: Any, examples: Examples) -> None:
-    chosen = examples(3, 8)
-    below, calls = Below(model, 1, chosen), counted(model)
-    for row in rows(chosen, 0):
-        below.last_hidden(row)
-    first_epoch = len(calls)
-    assert first_epoch == len(rows(chosen, 0))
-    for row in rows(chosen, 1):
-        torch.testing.assert_close(
-            below.last_hidden(row)[row.source],
-            Below(model, 0).last_hidden(row)[row.source],
-            rtol=1e-4,
-            atol=1e-5,
-        )
-    assert len(calls) == first_epoch + len(rows(chosen, 1))  # those of the comparison only
+def computed(model: Any, chosen: list[Example]) -> Below:
+    below = Below(model, 1, chosen)
+    done = list(below.compute())
+    assert done == sorted(set(done))
+    assert done[-1] == len(chosen)
+    return below
 
 
-def test_what_is_caught_up_with_is_what_was_seen(model: Any, examples: Examples) -> None:
+def test_what_was_computed_once_is_the_same_as_computed_each_time(
+    model: Any, examples: Examples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(below_room, "TOKENS_AT_A_TIME", 40)
+    chosen, calls = examples(3, 8), counted(model)
+    below = computed(model, chosen)
+    once = len(calls)
+    assert once > 1
+    for seed in range(2):
+        for row in rows(chosen, seed):
+            torch.testing.assert_close(
+                below.last_hidden(row)[row.source],
+                Below(model, 0).last_hidden(row)[row.source],
+                rtol=1e-4,
+                atol=1e-5,
+            )
+    assert len(calls) == once + len(rows(chosen, 0)) + len(rows(chosen, 1))  # those of the comparison only
+
+
+def test_what_is_computed_depends_on_the_examples_alone(model: Any, examples: Examples) -> None:
     chosen = examples(4, 8)
-    steps = batches(chosen, 60, random.Random(0))
-    seen, caught_up = Below(model, 1, chosen), Below(model, 1, chosen)
-    for step in steps:
-        seen.last_hidden(pack(step, torch.float32))
-    caught_up.catch_up([*steps, *steps])
+    one, other = computed(model, chosen), computed(model, chosen)
     for row in rows(chosen, 1):
-        assert torch.equal(seen.last_hidden(row)[row.source], caught_up.last_hidden(row)[row.source])
+        assert torch.equal(one.last_hidden(row), other.last_hidden(row))
 
 
-def test_nothing_is_kept_of_what_comes_once_or_is_too_much(
+def test_rows_with_an_example_not_computed_run_through_all_blocks(model: Any, examples: Examples) -> None:
+    chosen = examples(5, 8)
+    below, calls = Below(model, 1, chosen[:4]), counted(model)
+    list(below.compute())
+    before = len(calls)
+    below.last_hidden(pack(chosen[2:6], torch.float32))
+    assert len(calls) == before + 1
+
+
+def test_nothing_is_kept_of_what_is_too_much_or_trained_itself(
     model: Any, examples: Examples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chosen = examples(5, 8)
     monkeypatch.setattr(below_room, "MOST_BYTES", 100)
     for each in (Below(model, 1), Below(model, 0, chosen), Below(model, 1, chosen)):
+        assert list(each.compute()) == []
         calls = counted(model)
         for _ in range(2):
             for row in rows(chosen, 0):
@@ -91,11 +107,11 @@ def test_a_training_cut_short_ends_with_the_same_bytes(job: Job, examples: Examp
     for stop_at in (1, len(plan(chosen, job)) // 2):
         folder = tmp_path / str(stop_at)
         folder.mkdir()
-        for number, _ in enumerate(train(folder, job, chosen)):
-            if number == stop_at:
+        for record in train(folder, job, chosen):
+            if record.get("step") == stop_at + 1:
                 break
         again = list(train(folder, job, chosen))
-        assert len(again) < len(whole)
+        assert len(again) == len(whole) - (stop_at + 1)
         names = ("peft/adapter_model.safetensors", "kept_top.jsonl")
         for name in names:
             assert (folder / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()

@@ -7,7 +7,14 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from dormouse.sleep.losses import Term, cross_entropy, replayed, top_k_divergence, unlikelihood
+from dormouse.sleep.losses import (
+    Term,
+    cross_entropy,
+    log_probabilities,
+    replayed,
+    top_k_divergence,
+    unlikelihood,
+)
 
 Array = NDArray[np.float64]
 
@@ -24,6 +31,11 @@ def drawn(seed: int, n: int = 9, vocabulary: int = 31) -> tuple[Array, Array]:
     return random.normal(size=(n, vocabulary)) * 2, random.uniform(0, 3, n)
 
 
+def of(logits: torch.Tensor, target: NDArray[np.int64]) -> torch.Tensor:
+    """What the logits give each row's target."""
+    return log_probabilities(logits, torch.tensor(target)[:, None])[:, 0]
+
+
 def as_torch(array: Array) -> torch.Tensor:
     return torch.tensor(array, dtype=torch.float32)
 
@@ -34,23 +46,47 @@ def test_cross_entropy_is_the_weighted_mean(seed: int) -> None:
     target = np.random.default_rng(seed + 50).integers(0, logits.shape[1], len(logits))
     losses = -log_softmax(logits)[np.arange(len(target)), target]
     wanted = (losses * weight).sum() / weight.sum()
-    found = cross_entropy(as_torch(logits), torch.tensor(target), as_torch(weight))
+    found = cross_entropy(of(as_torch(logits), target), as_torch(weight))
     assert found.item() == pytest.approx(wanted, rel=1e-5)
-
-
-def test_cross_entropy_is_computed_in_float32() -> None:
-    logits, weight = drawn(0)
-    half = as_torch(logits).bfloat16()
-    target = torch.zeros(len(logits), dtype=torch.long)
-    found = cross_entropy(half, target, as_torch(weight))
-    assert found.dtype == torch.float32
-    assert found.item() == pytest.approx(cross_entropy(half.float(), target, as_torch(weight)).item())
 
 
 def test_weights_of_zero_leave_nothing() -> None:
     logits, _ = drawn(0)
-    target, none = torch.zeros(len(logits), dtype=torch.long), torch.zeros(len(logits))
-    assert cross_entropy(as_torch(logits), target, none).item() == 0.0
+    none = torch.zeros(len(logits))
+    assert cross_entropy(of(as_torch(logits), np.zeros(len(logits), dtype=np.int64)), none).item() == 0.0
+
+
+@pytest.mark.parametrize("rows", [1, 15, 16, 17, 40])
+def test_log_probabilities_and_their_gradient_are_those_of_a_softmax(rows: int) -> None:
+    """Of a token asked for twice, too; and nothing is left of the logits' scale, which may be large."""
+    logits, _ = drawn(rows, n=rows)
+    ids = np.random.default_rng(rows).integers(0, 31, (rows, 6))
+    ids[:, 5] = ids[:, 0]
+    upstream = np.random.default_rng(rows + 1).normal(size=ids.shape)
+    z = as_torch(logits + 300).requires_grad_()
+    found = log_probabilities(z, torch.tensor(ids))
+    found.backward(as_torch(upstream))  # type: ignore[no-untyped-call]
+    whole = log_softmax(logits)
+    wanted = -np.exp(whole) * upstream.sum(axis=1, keepdims=True)
+    for k in range(ids.shape[1]):
+        wanted[np.arange(rows), ids[:, k]] += upstream[:, k]
+    assert z.grad is not None
+    np.testing.assert_allclose(found.detach().numpy(), np.take_along_axis(whole, ids, axis=1), atol=1e-4)
+    np.testing.assert_allclose(z.grad.numpy(), wanted, atol=1e-4)
+    assert torch.equal(z.detach(), as_torch(logits + 300))  # it is read, not used up
+
+
+def test_log_probabilities_are_computed_in_float32() -> None:
+    half = as_torch(drawn(0, vocabulary=3000)[0]).bfloat16().requires_grad_()
+    whole = half.detach().float().requires_grad_()
+    ids = torch.zeros((len(half), 1), dtype=torch.long)
+    found, wanted = log_probabilities(half, ids), log_probabilities(whole, ids)
+    assert torch.equal(found, wanted)
+    found.sum().backward()  # type: ignore[no-untyped-call]
+    wanted.sum().backward()  # type: ignore[no-untyped-call]
+    assert half.grad is not None
+    assert whole.grad is not None
+    assert torch.equal(half.grad, whole.grad.bfloat16())
 
 
 def stored(seed: int, k: int, n: int = 9, vocabulary: int = 31) -> tuple[NDArray[np.int64], Array, Array]:
@@ -73,7 +109,8 @@ def bucketed(logits: Array, ids: NDArray[np.int64], logprobs: Array, weight: Arr
 
 
 def divergence(logits: Array, ids: NDArray[np.int64], logprobs: Array, weight: Array) -> float:
-    return top_k_divergence(as_torch(logits), torch.tensor(ids), as_torch(logprobs), as_torch(weight)).item()
+    log_q = log_probabilities(as_torch(logits), torch.tensor(ids))
+    return top_k_divergence(log_q, as_torch(logprobs), as_torch(weight)).item()
 
 
 @pytest.mark.parametrize("k", [1, 4, 16])
@@ -108,7 +145,7 @@ def test_gradients_are_finite_where_nothing_is_stored_and_where_all_is() -> None
     ids = torch.tensor([[1, 0, 0], [2, 3, 4]])
     inf = float("inf")
     logprobs = torch.tensor([[0.0, -inf, -inf], [-inf, -inf, -inf]])
-    top_k_divergence(logits, ids, logprobs, torch.ones(2)).backward()  # type: ignore[no-untyped-call]
+    top_k_divergence(log_probabilities(logits, ids), logprobs, torch.ones(2)).backward()  # type: ignore[no-untyped-call]
     assert logits.grad is not None
     assert torch.isfinite(logits.grad).all()
     assert logits.grad[0].abs().sum() > 0
@@ -125,12 +162,13 @@ def test_the_terms_of_a_step_count_by_their_tokens_and_factors(seed: int) -> Non
     new, again = nll[:3].mean(), nll[3:6].mean()
     dark = bucketed(logits[6:], ids[6:], logprobs[6:], ones)
     wanted = (3 * new + 3 * 0.5 * again + 3 * 2.0 * dark) / 9
-    z, t, w = as_torch(logits), torch.tensor(target), torch.ones(3)
+    w, log_q = torch.ones(3), of(as_torch(logits), target)
+    log_dark = log_probabilities(as_torch(logits[6:]), torch.tensor(ids[6:]))
     found = replayed(
         [
-            Term(cross_entropy(z[:3], t[:3], w), 1.0, 3),
-            Term(cross_entropy(z[3:6], t[3:6], w), 0.5, 3),
-            Term(top_k_divergence(z[6:], torch.tensor(ids[6:]), as_torch(logprobs[6:]), w), 2.0, 3),
+            Term(cross_entropy(log_q[:3], w), 1.0, 3),
+            Term(cross_entropy(log_q[3:6], w), 0.5, 3),
+            Term(top_k_divergence(log_dark, as_torch(logprobs[6:]), w), 2.0, 3),
         ]
     )
     assert found.item() == pytest.approx(wanted, rel=1e-4)
@@ -145,13 +183,15 @@ def test_unlikelihood_is_the_chance_of_any_wrong_token(seed: int) -> None:
     q = np.exp(log_softmax(logits))
     mass = np.array([q[n, [w for w in row if w >= 0]].sum() for n, row in enumerate(wrong)])
     wanted = (-np.log(1 - mass) * weight).sum() / weight.sum()
-    found = unlikelihood(as_torch(logits), torch.tensor(wrong), as_torch(weight))
+    log_q = log_probabilities(as_torch(logits), torch.tensor(wrong).clamp_min(0))
+    found = unlikelihood(log_q, torch.tensor(wrong) >= 0, as_torch(weight))
     assert found.item() == pytest.approx(wanted, rel=1e-4)
 
 
 def test_unlikelihood_pushes_a_wrong_token_down_and_is_finite_at_certainty() -> None:
     logits = torch.tensor([[200.0, 0.0, 0.0], [0.0, 1.0, 0.0]], requires_grad=True)
-    loss = unlikelihood(logits, torch.tensor([[0], [1]]), torch.ones(2))
+    log_q = log_probabilities(logits, torch.tensor([[0], [1]]))
+    loss = unlikelihood(log_q, torch.ones((2, 1), dtype=torch.bool), torch.ones(2))
     loss.backward()  # type: ignore[no-untyped-call]
     assert torch.isfinite(loss)
     assert logits.grad is not None
