@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # `Example` is used awake too, where torch is never loaded
 
     from .segments import Layout
 
-ROW_MULTIPLE = 128
+ROW_MULTIPLE = 32
 DARK, STORED, OLD = "dark", "stored", "old"
 """Kinds of example that replay earlier nights: by stored distribution, by stored answer, by new questions."""
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .buffer import Top
     from .packing import Example, Pack
 
-HEAD_MULTIPLE = 64
+HEAD_MULTIPLE = 32
 _DISTILLED = ("anchor", "dark")
 
 
