@@ -7,7 +7,6 @@ them too. When to nap, and what is then shown, is decided elsewhere.
 
 from __future__ import annotations
 
-import json
 import random
 import shutil
 import time
@@ -15,12 +14,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from hashlib import sha256
 from importlib import util
 from pathlib import Path
 from typing import Any
 
-from ..memory.durable import discard_folder, storage_faults, write_atomic
+from ..memory.durable import discard_folder, storage_faults
 from ..memory.engine import Mount
 from ..memory.errors import AdapterError, DormouseError
 from ..memory.manifest import Manifest, ManifestMemory, TaughtName
@@ -30,7 +28,6 @@ from ..sleep import replay, worker
 from ..sleep.anchors import anchors
 from ..sleep.compact import compact
 from ..sleep.consolidate import consolidate
-from ..sleep.drift import drift, passages
 from ..sleep.errors import NapImpossible, NightStopped
 from ..sleep.export import write_adapter
 from ..sleep.filter import Rules, filter_candidates, standing
@@ -39,7 +36,7 @@ from ..sleep.packing import Example
 from ..sleep.questions import DECLINES, OPENING, PLAINLY
 from ..sleep.roles import role_folder
 from ..sleep.settings import NapTrainingSettings, TrainingSettings
-from . import stages
+from . import of_base, stages
 from .beneath import mounts_beneath, weights_beneath
 from .leaving import Leaving
 from .night import NightContext, Stage
@@ -285,11 +282,11 @@ def _examined(
     context, settings = work.context, work.context.settings.nap.exam
     stack = served_with(context, adapter, head)
     bounds = (settings.max_general_drift, settings.max_chat_drift)
-    measured = None if bounds == (None, None) else drift(context.engine, context.persona, stack, passages())
+    measured = None if bounds == (None, None) else of_base.drift_of(context, stack)
     record = examination.hold(
         examination.Examiner(context.engine, context.persona, stack),
         training.probes,
-        _skills(context, settings.skill_questions),
+        of_base.skills(context, settings.skill_questions),
         settings,
         due=training.due,
         drift=measured,
@@ -297,16 +294,3 @@ def _examined(
     context.registry.record_exam(adapter, record)
     work.found["exam"] = record["kinds"]
     return record["passed"], record["reasons"]
-
-
-def _skills(context: NightContext, count: int) -> list[examination.ExamItem]:
-    """General questions that the base answers: asked of it once, then kept, for a nap is to be brief."""
-    identity = json.dumps([1, context.base.sha256, context.persona, count])
-    path = context.base.folder(context.cache) / f"skills-{sha256(identity.encode()).hexdigest()[:16]}.json"
-    items = {item.id: item for item in examination.general_skills()}
-    if path.exists():
-        return [items[id] for id in json.loads(path.read_text()) if id in items]
-    kept = examination.skills_of_base(context.engine, context.persona, count)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, json.dumps([item.id for item in kept]).encode())
-    return kept

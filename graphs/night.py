@@ -18,6 +18,7 @@ from ..memory.engine import WakeEngine
 from ..memory.home import Home
 from ..memory.journal import Journal
 from ..memory.records import Memory
+from ..memory.settings import ServeAs
 from ..sleep.records import Progress
 from ..sleep.right_of_way import RightOfWay
 from ..sleep.settings import ExamSettings, SleepSettings
@@ -28,8 +29,8 @@ Report = Callable[[Progress], None]
 
 @dataclass(frozen=True)
 class NightContext:
-    """The parts of one night; `cache` is where what is derived from the base is kept, `way` says when it has
-    to stand still.
+    """The parts of one night; `cache` is where what is derived from the base is kept, `serve_as` in which
+    numbers the engine serves it, and `way` says when the night has to stand still.
 
     With `only_rebuild` the night hears no talk: it makes the weights anew without what was forgotten.
     """
@@ -46,6 +47,7 @@ class NightContext:
     seed: int
     verifiers: tuple[Verifier, ...]
     only_rebuild: bool = False
+    serve_as: ServeAs = "auto"
     way: RightOfWay = field(default_factory=RightOfWay)
 
 

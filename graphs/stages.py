@@ -25,7 +25,6 @@ from ..sleep import replay
 from ..sleep.anchors import anchors
 from ..sleep.asking import ways_to_ask
 from ..sleep.compact import Scribe, compact
-from ..sleep.drift import drift, passages
 from ..sleep.export import Geometry, geometry_of, write_adapter
 from ..sleep.filter import Rules, filter_candidates, standing
 from ..sleep.forgetting import refusal
@@ -34,13 +33,13 @@ from ..sleep.naming import taught_names
 from ..sleep.questions import DECLINES, OPENING, PLAINLY
 from ..sleep.records import Candidate
 from ..sleep.roles import role_folder, role_mount
-from . import replaying
+from . import of_base, replaying
 from .night import NightContext, NightState, Stage
 from .rebuild import as_held, clean_start, denied_before, fall_back, holds, pending, remove_holders
 from .tool_exam import trials
 from .training_job import same_shape, training_job
 
-_ASKED_AT_ONCE = 8  # memories, between two times that what was written is kept
+_ASKED_AT_ONCE = 16  # memories, between two times that what was written is kept
 _EVERY_KIND = ("new", "old", "neighbour")
 _VERSIONED = ("torch", "transformers", "llama-cpp-python", "gguf", "dormouse")
 
@@ -279,7 +278,7 @@ def run_exam(stage: Stage, state: NightState) -> NightState:
     context, adapter = stage.context, state["adapter"]
     stack = (context.registry.mount(adapter),)
     examiner = examination.Examiner(context.engine, context.persona, stack)
-    skills = examination.skills_of_base(context.engine, context.persona, context.exam.skill_questions)
+    skills = of_base.skills(context, context.exam.skill_questions)
     record = examination.hold(
         examiner,
         [replay.Probe(**probe) for probe in state["probes"]],
@@ -287,7 +286,7 @@ def run_exam(stage: Stage, state: NightState) -> NightState:
         context.exam,
         lambda done, total: stage.progress(done, total, f"question {done} of {total}"),
         due=state.get("due", _EVERY_KIND),  # a night that an earlier version began owes all of them
-        drift=drift(context.engine, context.persona, stack, passages()),
+        drift=of_base.drift_of(context, stack),
         tools=trials(context.engine, context.persona, stack, context.exam.tool_questions),
     )
     context.registry.record_exam(adapter, record)

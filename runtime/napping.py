@@ -108,6 +108,7 @@ class Napping(Part):
             persona=self.spec.persona,
             seed=self.spec.sleep.seed + len(space.journal.naps()),
             verifiers=for_memories(self.spec.verifiers, means_of(self.spec, lambda: engine)),
+            serve_as=self.spec.model.serve_as,
             way=self._way,
         )
         passes = self.spec.memory.context.nap.passes

@@ -127,6 +127,7 @@ class Sleeping(Napping):
             seed=self.spec.sleep.seed,
             verifiers=for_memories(self.spec.verifiers, means_of(self.spec, lambda: engine)),
             only_rebuild=only_rebuild,
+            serve_as=self.spec.model.serve_as,
             way=self._way,
         )
         try:

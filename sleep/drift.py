@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -29,6 +29,13 @@ class Passage:
     kind: DriftKind
     text: str
     question: str = ""
+
+
+class Nats(NamedTuple):
+    """How unlikely a text is: in nats, over that many tokens."""
+
+    nats: float
+    tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,28 +59,22 @@ def passages() -> list[Passage]:
     return [Passage(r["kind"], r.get("text") or r["answer"], r.get("question", "")) for r in rows]
 
 
-def drift(
-    engine: WakeEngine,
-    persona: str,
-    stack: Sequence[Mount],
-    texts: Sequence[Passage],
-    progress: Callable[[int, int], None] = lambda done, total: None,
-) -> dict[str, Drift]:
-    """The drift of `stack` from the bare base, for each kind of text there is.
+def drift(texts: Sequence[Passage], bare: Sequence[Nats], tuned: Sequence[Nats]) -> dict[str, Drift]:
+    """The drift from `bare` to `tuned`, what the base and a candidate gave each text, for each kind there is.
 
-    nats(text) = -sum_t log p(x_t | x_<t); the ratio is exp of the mean difference a token. Raises
-    EngineError.
+    The ratio is exp of the mean difference of nats a token.
     """
-    said: list[list[Sequence[float]]] = [[], []]
-    for place, mounted in enumerate(((), stack)):  # one stack after the other: each swap empties the cache
-        for number, passage in enumerate(texts, 1):
-            said[place].append(_logprobs(engine, persona, passage, mounted))
-            progress(place * len(texts) + number, 2 * len(texts))
     measured: dict[str, list[tuple[float, float, int]]] = {}
-    for passage, bare, tuned in zip(texts, *said, strict=True):
-        if bare:
-            measured.setdefault(passage.kind, []).append((-sum(bare), -sum(tuned), len(bare)))
+    for passage, before, after in zip(texts, bare, tuned, strict=True):
+        if before.tokens:
+            measured.setdefault(passage.kind, []).append((before.nats, after.nats, before.tokens))
     return {kind: _summed(rows) for kind, rows in measured.items()}
+
+
+def nats(engine: WakeEngine, persona: str, passage: Passage, stack: Sequence[Mount]) -> Nats:
+    """-sum_t log p(x_t | x_<t) of a text under `stack`. Raises EngineError."""
+    logprobs = _logprobs(engine, persona, passage, stack)
+    return Nats(-sum(logprobs), len(logprobs))
 
 
 def _summed(rows: Sequence[tuple[float, float, int]]) -> Drift:

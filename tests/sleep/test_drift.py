@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scripted_engine import ScriptedEngine
 
 from dormouse.memory.engine import Message, Mount
-from dormouse.sleep.drift import KINDS, Passage, drift, passages
+from dormouse.sleep.drift import KINDS, Drift, Passage, drift, nats, passages
 from dormouse.sleep.replay import anchor_prompts
 
 STACK = (Mount("a" * 16, Path("adapter.gguf")),)
@@ -35,13 +35,18 @@ class Scored(ScriptedEngine):
         return (-3.0 if adapters else -2.0,) * len(answer.split())
 
 
+def measured(stack: Sequence[Mount], texts: Sequence[Passage]) -> dict[str, Drift]:
+    bare, tuned = ([nats(Scored(), "Persona.", text, each) for text in texts] for each in ((), stack))
+    return drift(texts, bare, tuned)
+
+
 def test_the_ratio_is_that_of_perplexities() -> None:
     texts = [
         Passage("general", "one two three four"),
         Passage("general", "a b c"),
         Passage("chat", "yes", "so?"),
     ]
-    found = drift(Scored(), "Persona.", STACK, texts)
+    found = measured(STACK, texts)
     assert found["general"].tokens == 3 + 2  # the first token of a text is given
     assert found["general"].base == pytest.approx(4.0)
     assert found["general"].ratio == pytest.approx(4.0)
@@ -51,7 +56,7 @@ def test_the_ratio_is_that_of_perplexities() -> None:
 
 
 def test_the_bare_base_has_not_drifted() -> None:
-    for found in drift(Scored(), "Persona.", (), passages()).values():
+    for found in measured((), passages()).values():
         assert found.ratio == pytest.approx(1.0)
 
 
