@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from .packing import pack
+from .packing import alike, pack
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -45,8 +45,8 @@ class Below:
         def stop(block: nn.Module, given: tuple[Tensor, ...]) -> None:
             raise _Reached(given[0])
 
-        for alike in _alike(self._examples):
-            row = pack(alike, self._model.dtype)
+        for some in alike(self._examples, TOKENS_AT_A_TIME):
+            row = pack(some, self._model.dtype)
             handle = self._above[0].register_forward_pre_hook(stop)
             try:
                 with torch.no_grad():
@@ -82,20 +82,6 @@ class Below:
             hidden[0, prefix.start : prefix.stop] = states[: len(prefix)]
             hidden[0, own.start : own.stop] = states[len(prefix) :]
         return hidden
-
-
-def _alike(examples: Sequence[Example]) -> Iterator[list[Example]]:
-    """All of them, those of like length together, of about `TOKENS_AT_A_TIME` tokens at a time."""
-    some: list[Example] = []
-    size = 0
-    for example in sorted(examples, key=lambda example: len(example.ids)):
-        if some and size + len(example.ids) > TOKENS_AT_A_TIME:
-            yield some
-            some, size = [], 0
-        some.append(example)
-        size += len(example.ids)
-    if some:
-        yield some
 
 
 class _Reached(Exception):

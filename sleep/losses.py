@@ -61,6 +61,19 @@ def log_probabilities(logits: Tensor, ids: Tensor) -> Tensor:
     return picked
 
 
+def likeliest(logits: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The `k` likeliest tokens of each row of `logits` [N, V], best first; fewer where V is less.
+
+    Returns their log-probabilities (nats, float32) and ids, [N, k] each.
+    """
+    rows = []
+    for part in torch.split(logits, _ROWS_AT_A_TIME):
+        best = part.float().topk(min(k, part.shape[1]), dim=1)
+        rows.append((best.values - _log_sum_exp(_as_float32(part))[:, None], best.indices))
+    values, ids = zip(*rows, strict=True)
+    return torch.cat(values), torch.cat(ids)
+
+
 def cross_entropy(log_q: Tensor, weight: Tensor) -> Tensor:
     """Weighted mean negative log-likelihood: sum_i w_i * -log q_i / sum_i w_i.
 

@@ -8,7 +8,7 @@ models or losses.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -141,3 +141,17 @@ def batches(examples: Sequence[Example], tokens_per_step: int, rng: random.Rando
     if current:
         steps.append(current)
     return steps
+
+
+def alike(examples: Sequence[Example], tokens: int) -> Iterator[list[Example]]:
+    """All of them, those of like length together, of about `tokens` tokens at a time: less is padded."""
+    some: list[Example] = []
+    size = 0
+    for example in sorted(examples, key=lambda example: len(example.ids)):
+        if some and size + len(example.ids) > tokens:
+            yield some
+            some, size = [], 0
+        some.append(example)
+        size += len(example.ids)
+    if some:
+        yield some

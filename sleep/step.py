@@ -6,16 +6,23 @@ or nights.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from .below import Below
-from .losses import Term, cross_entropy, log_probabilities, replayed, top_k_divergence, unlikelihood
-from .packing import DARK, OLD, STORED, batches, pack
+from .below import TOKENS_AT_A_TIME, Below
+from .losses import (
+    Term,
+    cross_entropy,
+    likeliest,
+    log_probabilities,
+    replayed,
+    top_k_divergence,
+    unlikelihood,
+)
+from .packing import DARK, OLD, STORED, alike, pack
 
 if TYPE_CHECKING:
     from .buffer import Top
@@ -141,16 +148,15 @@ def answer_logits(model: Any, pack: Pack, below: Below | None = None) -> torch.T
     return logits
 
 
-def distributions(model: Any, examples: Sequence[Example], top_k: int, tokens_per_step: int) -> list[Top]:
+def distributions(model: Any, examples: Sequence[Example], top_k: int) -> list[Top]:
     """For each example, the `top_k` likeliest tokens (id, nats) at each token of its answer, best first."""
     places = {id(example): place for place, example in enumerate(examples)}
     found: list[list[tuple[tuple[int, float], ...]]] = [[] for _ in examples]
-    for step in batches(examples, tokens_per_step, random.Random(0)):
-        row = pack(step, torch.bfloat16)
+    for some in alike(examples, TOKENS_AT_A_TIME):
+        row = pack(some, torch.bfloat16)
         with torch.no_grad():
-            logprobs = torch.log_softmax(answer_logits(model, row)[: len(row.owner)].float(), dim=-1)
-            best = torch.topk(logprobs, min(top_k, logprobs.shape[-1]), dim=-1)
-        for owner, values, ids in zip(row.owner, best.values.tolist(), best.indices.tolist(), strict=True):
-            likeliest = tuple((token, round(value, 4)) for token, value in zip(ids, values, strict=True))
-            found[places[id(row.examples[owner])]].append(likeliest)
+            logprobs, ids = likeliest(answer_logits(model, row), top_k)
+        for owner, *best in zip(row.owner, ids.tolist(), logprobs.tolist(), strict=False):
+            top = tuple((token, round(value, 4)) for token, value in zip(*best, strict=True))
+            found[places[id(row.examples[owner])]].append(top)
     return [tuple(top) for top in found]

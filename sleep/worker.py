@@ -192,7 +192,7 @@ def train(
             save_state(folder, now, weights, optimiser)
             kept = now.seconds
         yield {**_so_far(now), "step": number + 1, "steps": len(steps)}
-    _keep(folder, distributions(model, read_examples(folder, "kept"), job.keep_top_k, job.tokens_per_step))
+    _keep(folder, distributions(model, read_examples(folder, "kept"), job.keep_top_k))
     lora.save(layers, folder / "peft", rank=job.rank, alpha=job.alpha, base_name=Path(job.model).name)
     yield {
         **_so_far(now),

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from dormouse.sleep.losses import (
     Term,
     cross_entropy,
+    likeliest,
     log_probabilities,
     replayed,
     top_k_divergence,
@@ -196,3 +197,13 @@ def test_unlikelihood_pushes_a_wrong_token_down_and_is_finite_at_certainty() -> 
     assert torch.isfinite(loss)
     assert logits.grad is not None
     assert logits.grad[1, 1] > 0 > logits.grad[1, 0]
+
+
+@pytest.mark.parametrize("k", [1, 3, 40])
+def test_the_likeliest_come_best_first_with_their_log_probabilities(k: int) -> None:
+    logits, _ = drawn(5, n=20)
+    values, ids = likeliest(as_torch(logits).bfloat16(), k)
+    whole = log_softmax(as_torch(logits).bfloat16().double().numpy())
+    wanted = -np.sort(-whole, axis=1)[:, :k]
+    np.testing.assert_allclose(values.numpy(), wanted, atol=1e-5)
+    np.testing.assert_allclose(np.take_along_axis(whole, ids.numpy(), axis=1), wanted, atol=1e-5)
