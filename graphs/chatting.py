@@ -11,8 +11,7 @@ import secrets
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 
-from ..memory import readings
-from ..memory.adapter_gate import speaks
+from ..memory import adapter_gate
 from ..memory.engine import Completion, Message, Mount, Role, Token, WakeEngine
 from ..memory.errors import ContextOverflow, EngineError
 from ..memory.grammar.constraint import constraint
@@ -56,8 +55,11 @@ class Chatting:
         """
         native = self._native(request)
         messages = self._shown(request, native)
-        if not speaks(self.engine, [messages], self.adapters, self.cancelled)[0]:
-            return (yield from replace(self, adapters=())._run(request, messages, native))
+        asked = adapter_gate.alone(messages, self._persona(request))
+        if not adapter_gate.speaks(self.engine, [asked], self.adapters, self.cancelled)[0]:
+            stack = self.engine.mounted if self.adapters is None else self.adapters
+            shown = adapter_gate.without_answers(messages, stack)
+            return (yield from replace(self, adapters=())._run(request, shown, native))
         return (yield from self._run(request, messages, native))
 
     def _run(
@@ -71,6 +73,11 @@ class Chatting:
                     yield call
                 return _answered(decided, "", (call,) if call else (), "tool_calls" if call else "cancelled")
         return (yield from self._say(request, messages))
+
+    def _persona(self, request: ChatRequest) -> str | None:
+        """The app's own system prompt, where what was recalled stands beside it; else the messages' is."""
+        first = request.messages[0]
+        return first.content if self.aside and first.role == "system" else None
 
     def _native(self, request: ChatRequest) -> Native | None:
         """The functions in the base's own words, where it has some for them."""
@@ -162,7 +169,14 @@ class Chatting:
         sampling = replace(sampling, max_tokens=min(sampling.max_tokens, self._room(messages)))
         if sampling.json_schema is not None or sampling.grammar is not None:
             enough = self.cancelled  # JSON that ends midway is of no use
-        asked = readings.stream(self.engine, messages, sampling, adapters=self.adapters, cancelled=enough)
+        asked = adapter_gate.stream(
+            self.engine,
+            messages,
+            sampling,
+            persona=self._persona(request),
+            adapters=self.adapters,
+            cancelled=enough,
+        )
         with asked as answer:
             for token in answer:
                 said.append(token)

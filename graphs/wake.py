@@ -18,8 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
-from ..memory import readings
-from ..memory.adapter_gate import speaks, usual
+from ..memory import adapter_gate, readings
 from ..memory.engine import Completion, Message, Role, Sampling, WakeEngine
 from ..memory.errors import UnknownRecord
 from ..memory.journal import Journal
@@ -89,6 +88,7 @@ class WakeGraph:
         self._limits = limits = limits or Limits()
         self._verifiers = tuple(verifiers)
         self._calls = Calls(journal, tools, limits, memory.traces.top_k)
+        self._persona = persona
         self._prompt = PromptBuilder(
             lambda: self._engine,
             journal,
@@ -158,8 +158,9 @@ class WakeGraph:
         """Compute what a session's next turn begins with, for whoever may answer it, so that it need not be
         waited for; until `cancelled`.
         """
-        beginning, one = self._prompt.beginning(session_id), Sampling(max_tokens=1)
-        for stack in dict.fromkeys((None, usual(self._engine))):
+        begun, one = self._prompt.beginning(session_id), Sampling(max_tokens=1)
+        beginning = adapter_gate.without_answers(begun, self._engine.mounted)
+        for stack in dict.fromkeys((None, adapter_gate.usual(self._engine))):
             self._engine.complete(beginning, one, adapters=stack, cancelled=cancelled)
 
     def _to_the_end(self, graph: Any, run: Run, given: Any, thread: str) -> WakeAnswer:
@@ -286,26 +287,31 @@ class WakeGraph:
     def _after_recall(self, state: WakeState) -> Literal["decide", "generate"]:
         return "decide" if self._calls.tools else "generate"
 
-    def _routed(self, state: WakeState, run: Run) -> None:
+    def _routed(self, state: WakeState, run: Run) -> WakeState:
         """Give the turn the adapters it is to be answered with: those somebody says, where it does not, and
-        none where these have nothing to say.
+        none where these have nothing to say. Returns what it is shown then.
         """
         if run.routed:
-            return
+            return {}
         run.routed, heard = True, state["user_turn_id"]
         if self._route is not None and run.turn.adapters is None and heard is not None:
             run.turn = replace(run.turn, adapters=self._route(heard))
-        if not speaks(self._engine, [_messages(state)], run.turn.adapters, run.stopped)[0]:
+        messages, adapters = _messages(state), run.turn.adapters
+        asked = adapter_gate.alone(messages, self._persona)
+        if not adapter_gate.speaks(self._engine, [asked], adapters, run.stopped)[0]:
+            stack = self._engine.mounted if adapters is None else adapters
             run.turn = replace(run.turn, adapters=())
+            return {"messages": _plain(adapter_gate.without_answers(messages, stack))}
+        return {}
 
     def _decide(self, state: WakeState, run: Run) -> WakeState:
         """Let the model say which tool it wants; its words can be nothing but a call, or none."""
         if not (run.turn.tools and self._calls.tools):
             return {"pending": None}
-        self._routed(state, run)
-        messages = _messages(state)
+        shown = self._routed(state, run)
+        messages = _messages({**state, **shown})
         pending, evidence = self._calls.decide(self._engine, run, messages, state["calls"])
-        return {"pending": pending, "evidence": evidence}
+        return {**shown, "pending": pending, "evidence": evidence}
 
     def _after_decision(self, state: WakeState) -> Literal["permit", "generate"]:
         return "permit" if state["pending"] is not None else "generate"
@@ -343,12 +349,15 @@ class WakeGraph:
 
     def _generate(self, state: WakeState, run: Run) -> WakeState:
         """Answer, piece by piece."""
-        self._routed(state, run)
-        run.completion = self._say(run, self._calls.told(self._engine, _messages(state)))
-        return {}
+        shown = self._routed(state, run)
+        messages = _messages({**state, **shown})
+        run.completion = self._say(run, self._calls.told(self._engine, messages), alone=not state["calls"])
+        return shown
 
-    def _say(self, run: Run, messages: list[Message]) -> Completion:
-        """Generate; an answer that goes round in circles, or on past the turn's limits, ends there."""
+    def _say(self, run: Run, messages: list[Message], *, alone: bool) -> Completion:
+        """Generate; an answer that goes round in circles, or on past the turn's limits, ends there. With
+        `alone` an adapter is asked without the talk before; what a tool found is shown to it.
+        """
         turn, said = run.turn, run.said
 
         def enough() -> bool:
@@ -360,7 +369,13 @@ class WakeGraph:
             max_tokens=run.tokens_left(self._memory.context.max_answer_tokens),
             top_logprobs=self._memory.traces.top_k,
         )
-        asked = readings.stream(self._engine, messages, sampling, adapters=turn.adapters, cancelled=enough)
+        engine, adapters = self._engine, turn.adapters
+        if alone:
+            asked = adapter_gate.stream(
+                engine, messages, sampling, persona=self._persona, adapters=adapters, cancelled=enough
+            )
+        else:
+            asked = readings.stream(engine, messages, sampling, adapters=adapters, cancelled=enough)
         with asked as answer:
             for token in answer:
                 said.append(token)

@@ -1,17 +1,32 @@
-"""Which questions an adapter is to answer: those whose answers it would open as it was taught.
+"""Which words an adapter is to answer, and what it, or the base in its place, is shown of the talk before.
 
-Promise: an adapter whose mount says how its answers open is asked for the first words of one, in an empty
-context and beside any session; where it would open otherwise it has nothing of its own to say, and the bare
-base answers as if nothing were mounted. Adapters that say nothing of it answer everything. Knows engines and
-messages; nothing of memories.
+A night teaches its answers in an empty context, and so small a model loses them among other words: what is
+asked of it is therefore asked alone. Promise: an adapter whose mount says how its answers open is asked for
+the first words of one, in an empty context and beside any session; where it would open otherwise, or where
+the user tells something and asks nothing, it has nothing of its own to say, and the bare base answers as if
+nothing were mounted. One on trial also answers what it would open in words that the base would hardly say,
+so that whoever watches sees them. Where it declines, what the user told in the talk, and what was recalled,
+is looked through for it (`heard`). The base is not shown what an adapter answered before. Adapters that say
+nothing of how they open answer everything, in full view. Knows engines and messages; nothing of memories.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
+from dataclasses import replace
 
-from . import readings
-from .engine import Completion, Message, Mount, Sampling, WakeEngine
+from . import heard, readings
+from .engine import Completion, Message, Mount, Sampling, Stream, Token, WakeEngine
+from .errors import DormouseError
+
+STRANGE_NATS = 5.0
+"""How unlikely the base must find the first word of an adapter on trial for it to be shown (nats)."""
+_ASKS = 0.7  # a line is likelier than that to ask, and tells nothing
+_LOOKED_AT = 64  # of the base's likeliest words
+TELLS = 0.2
+"""How unlikely it must be, to the encoder, that any sentence asks for something: then the user tells."""
 
 
 def speaks(
@@ -28,15 +43,61 @@ def speaks(
     if not opens:
         return [True] * len(asked)
     few = Sampling(max_tokens=len(engine.tokenize(opens, special=False)))
+    put = [alone(messages) for messages in asked]
+    tells = _tells(stack[-1], put)
+    left = [messages for messages, told in zip(put, tells, strict=True) if not told]
     begun = engine.complete_all(
-        [(_alone(messages), few) for messages in asked], adapters=stack, cancelled=cancelled
+        [(messages, few) for messages in left],
+        adapters=stack,
+        cancelled=cancelled,
     )
-    return [one.finish == "cancelled" or one.text.lstrip().startswith(opens) for one in begun]
+    opened = [one.finish == "cancelled" or one.text.lstrip().startswith(opens) for one in begun]
+    if stack[-1].watched:
+        opened = [
+            as_taught or _strange(engine, messages, one, cancelled)
+            for as_taught, messages, one in zip(opened, left, begun, strict=True)
+        ]
+    found = iter(opened)
+    return [not told and next(found) for told in tells]
+
+
+def _strange(
+    engine: WakeEngine, messages: Sequence[Message], begun: Completion, cancelled: Callable[[], bool] | None
+) -> bool:
+    """Whether the bare base would hardly begin so."""
+    one = Sampling(max_tokens=1, top_logprobs=_LOOKED_AT)
+    (bare,) = engine.complete_all([(messages, one)], adapters=(), cancelled=cancelled)
+    if not begun.tokens or not bare.tokens:
+        return not begun.tokens and bool(bare.tokens)
+    first, usual = begun.tokens[0].id, bare.tokens[0]
+    return first != usual.id and dict(usual.top).get(first, -math.inf) < -STRANGE_NATS
 
 
 def usual(engine: WakeEngine) -> Sequence[Mount] | None:
     """Who answers what asks for no memory, as WakeEngine takes it: the bare base, or the stack mounted."""
     return () if engine.mounted and engine.mounted[-1].opens else None
+
+
+def stream(
+    engine: WakeEngine,
+    messages: Sequence[Message],
+    sampling: Sampling,
+    *,
+    persona: str | None = None,
+    adapters: Sequence[Mount] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Stream:
+    """As readings.stream, by a stack that speaks: asked alone, and for what the talk tells where it declines.
+
+    With `persona` that is the system prompt of what is asked alone; otherwise it is the messages' own.
+    """
+    stack = engine.mounted if adapters is None else adapters
+    own = bool(messages and stack and stack[-1].opens and stack[-1].declines)
+    if not own or messages[-1].role != "user" or sampling.grammar or sampling.json_schema:
+        return readings.stream(engine, messages, sampling, adapters=adapters, cancelled=cancelled)
+    put, mount = alone(messages, persona), stack[-1]
+    lines = _told_lines(messages, put, mount)
+    return Stream(_first_alone(engine, put, lines, sampling, adapters, cancelled, mount))
 
 
 def complete_all(
@@ -58,8 +119,100 @@ def complete_all(
     return [answers[number] for number in range(len(asked))]
 
 
-def _alone(messages: Sequence[Message]) -> list[Message]:
+def alone(messages: Sequence[Message], persona: str | None = None) -> list[Message]:
     """The persona and the user's last words."""
     system = [message for message in messages[:1] if message.role == "system"]
+    if persona is not None:
+        system = [Message("system", persona)]
     last = [message for message in messages if message.role == "user"][-1:]
-    return [*system, *last] or list(messages)
+    return [*system, *last] if last else list(messages)
+
+
+def without_answers(messages: Sequence[Message], stack: Sequence[Mount]) -> list[Message]:
+    """The talk without what the stack's adapters answered, and without what only asked them.
+
+    What told something stays; words of the user's that then follow each other become one message.
+    """
+    taught = [m.role == "assistant" and any(_taught(m.content, mount) for mount in stack) for m in messages]
+    asked = [at for at, message in enumerate(messages[:-1]) if message.role == "user" and taught[at + 1]]
+    told = set()
+    if asked:
+        tells = _tells(stack[-1], [[messages[at]] for at in asked])
+        told = {at for at, each in zip(asked, tells, strict=True) if each}
+    shown: list[Message] = []
+    for at, message in enumerate(messages):
+        if taught[at] or (at in asked and at not in told):
+            continue
+        if shown and message.role == shown[-1].role == "user":
+            shown[-1] = Message("user", f"{shown[-1].content}\n\n{message.content}")
+        else:
+            shown.append(message)
+    return shown
+
+
+def _taught(said: str, mount: Mount) -> bool:
+    """Whether an answer is of the kind that an adapter was taught."""
+    begins = bool(mount.opens) and said.lstrip().startswith(f"{mount.opens} ")
+    return begins and bool(readings.said_of(said, mount.declines))
+
+
+def _tells(mount: Mount, asked: Sequence[Sequence[Message]]) -> list[bool]:
+    """Whether the user's last words tell something and ask nothing, where an encoder can say so."""
+    if mount.names is None:
+        return [False] * len(asked)
+    words = [messages[-1].content if messages[-1].role == "user" else "" for messages in asked]
+    try:
+        likely = mount.names.asking(words)
+    except DormouseError:  # no encoder is to be had: the adapter is asked
+        return [False] * len(asked)
+    return [bool(text) and asks < TELLS for text, asks in zip(words, likely, strict=True)]
+
+
+def _first_alone(
+    engine: WakeEngine,
+    put: Sequence[Message],
+    lines: Sequence[str],
+    sampling: Sampling,
+    adapters: Sequence[Mount] | None,
+    cancelled: Callable[[], bool] | None,
+    mount: Mount,
+) -> Generator[Token, None, Completion]:
+    """What is answered to `put`; where that declines, what it points to in the `lines`, if there is such."""
+    held: list[Token] = []
+    text, tells = "", False
+    with readings.stream(engine, put, sampling, adapters=adapters, cancelled=cancelled) as asked:
+        for token in asked:
+            text += token.text
+            held.append(token)
+            tells = tells or readings.told(text, mount.declines) == "told"
+            if tells:
+                yield from held
+                held.clear()
+    said = asked.completion
+    if readings.told(said.text, mount.declines) == "declined" and said.finish != "cancelled":
+        other = heard.pointed_to(
+            engine, put, said, lines, sampling, adapters=adapters, mount=mount, cancelled=cancelled
+        )
+        if other is not None:
+            yield from other.tokens
+            return replace(other, seconds=said.seconds + other.seconds)
+    yield from held
+    return said
+
+
+def _told_lines(messages: Sequence[Message], put: Sequence[Message], mount: Mount) -> list[str]:
+    """What the user told in the talk, and in what was recalled of others, line by line."""
+    known = {message.content for message in put}
+    lines: list[str] = []
+    for message in messages:
+        several = message.content.splitlines()
+        if message.role == "system":  # the persona, and what was recalled
+            own = {line for text in known for line in text.splitlines()}
+            lines += [line[2:] for line in several if line.startswith("- ") and line not in own]
+        elif message.role == "user" and message.content not in known:
+            lines += [line for line in several if line.strip()]
+    if mount.names is not None and lines:
+        with suppress(DormouseError):
+            asks = mount.names.asking(lines)
+            return [line for line, likely in zip(lines, asks, strict=True) if likely < _ASKS]
+    return [line for line in lines if not line.rstrip().endswith("?")]

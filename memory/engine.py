@@ -120,8 +120,8 @@ class Mount:
     """An adapter to serve with: `name` is its id, `scale` multiplies its own alpha / rank. `opens` is how all
     answers begin that it was taught, for `adapter_gate`, and `declines` how those go on, after what they
     name, that were never told, for `readings`; `asks` is how what they name is asked for in plain words, with
-    {} for the name after its first word, and `names` what it was taught to name. What an engine computes does
-    not depend on these.
+    {} for the name after its first word, and `names` what it was taught to name; `watched` says that it is on
+    trial. What an engine computes does not depend on these.
     """
 
     name: str
@@ -131,6 +131,7 @@ class Mount:
     declines: tuple[str, ...] = field(default=(), compare=False)
     asks: str = field(default="", compare=False)
     names: Names | None = field(default=None, compare=False)
+    watched: bool = field(default=False, compare=False)
 
 
 class OwnMounts(tuple[Mount, ...]):

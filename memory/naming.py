@@ -9,6 +9,7 @@ before the first question. Knows encoders and names; nothing of memories, engine
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,16 +32,20 @@ _LEAST = 1e-3  # probability mass that counts as none
 SHARPNESS = 20.0
 """Of the head's logits, since vectors are unit length."""
 _LAYERS = 3
+_LEAST_WORDS = 3  # of a sentence
+_MOST_HEARD = 512
 _PASSAGE = 64  # questions read at once
 _OPENING = threading.Lock()
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 
 Floats = NDArray[np.float32]
 
 
 class Namer:
     """The encoder and what was trained upon it. `weights`: `names`, `head`, `head_bias`, `questions_map`,
-    `names_map`, `mean`, `scale` and the layers `layer0` to `layer2` with `bias0` to `bias2`; `kinds` are the
-    names that the rows of `names` and `head` stand for. Safe to use from several threads.
+    `names_map`, `mean`, `scale`, the layers `layer0` to `layer2` with `bias0` to `bias2`, `asks` and
+    `asks_bias`; `kinds` are the names that the rows of `names` and `head` stand for. Safe to use from several
+    threads.
     """
 
     def __init__(self, embedder: Embedder, kinds: Sequence[str], weights: Mapping[str, Floats]) -> None:
@@ -48,6 +53,7 @@ class Namer:
         self._rows = {name: row for row, name in enumerate(kinds)}
         self._weights = {name: np.asarray(value, np.float32) for name, value in weights.items()}
         names = _unit(self._weights["names"])
+        self._heard: dict[str, float] = {}  # what was read once: a talk is looked through again each turn
         self._names, self._mapped = names, mapped(names, self._weights["names_map"])
 
     def embed(self, texts: Sequence[str]) -> Floats:
@@ -66,6 +72,21 @@ class Namer:
     def rows_of(self, name: TaughtName) -> list[int]:
         """The kinds that a name could mean, of those these weights know."""
         return [self._rows[kind] for kind in name.means if kind in self._rows]
+
+    def asking(self, words: Sequence[str]) -> list[float]:
+        """How likely each of these asks for something, whatever for, by its likeliest sentence."""
+        new = [text for text in dict.fromkeys(words) if text not in self._heard]
+        if new:
+            several = [sentences(text) for text in new]
+            vectors = self.embed([sentence for each in several for sentence in each])
+            asks = asks_at_all(vectors, self._weights["asks"], self._weights["asks_bias"])
+            ends = np.cumsum([len(each) for each in several])[:-1]
+            if len(self._heard) > _MOST_HEARD:
+                self._heard = {}
+            self._heard |= {
+                text: float(row.max()) for text, row in zip(new, np.split(asks, ends), strict=True)
+            }
+        return [self._heard[text] for text in words]
 
     def likely(self, questions: Floats, taught: Sequence[Floats], rows: Sequence[Sequence[int]]) -> Floats:
         """How likely each question [n, dimensions] asks for each of the m things `taught`, whose names are
@@ -105,6 +126,12 @@ class Names:
         self._read: tuple[list[Floats], list[list[int]]] | None = None
         self._lock = threading.Lock()
 
+    def asking(self, words: Sequence[str]) -> list[float]:
+        """How likely somebody asks for something with these words, in any sentence, and does not only tell.
+        Raises BadEmbedder and EngineError.
+        """
+        return (self._namer or carried()).asking(words)
+
     def asked_for(self, questions: Sequence[str]) -> list[Meant]:
         """What each question most likely asks for. Raises BadEmbedder and EngineError."""
         if not self.taught:
@@ -129,6 +156,23 @@ class Names:
             for name in several
         }
         return Meant(self._several[best], float(likely[best]), others)
+
+
+def sentences(text: str) -> list[str]:
+    """Of what somebody typed; at least one. What is too short for one belongs to those before ("Dr. Kos")."""
+    found: list[str] = []
+    for part in _SENTENCE_END.split(text):
+        if found and len(part.split()) < _LEAST_WORDS and not part.rstrip().endswith("?"):
+            found[-1] = f"{found[-1]} {part}"
+        elif part.strip():
+            found.append(part)
+    return found or [text]
+
+
+def asks_at_all(vectors: Floats, weights: Floats, bias: Floats) -> Floats:
+    """How likely sentences [n, dimensions] ask for something: [n], from 0 to 1."""
+    likely: Floats = 1.0 / (1.0 + np.exp(-(SHARPNESS * (vectors @ weights) + bias)))
+    return likely
 
 
 def named(name: str) -> str:

@@ -93,6 +93,21 @@ def told(text: str, declines: Iterable[str]) -> Told:
     return "naming" if any(each.startswith(rest) for each in declines) else "told"
 
 
+def name_of(text: str, declines: Iterable[str]) -> str:
+    """What an answer names, with the word it opens with: its words before the verb."""
+    return _parts(text, declines)[0]
+
+
+def verb_of(text: str, declines: Iterable[str]) -> str:
+    """The verb after what an answer names, "" while there is none."""
+    return _parts(text, declines)[1].partition(" ")[0]
+
+
+def said_of(text: str, declines: Iterable[str]) -> str:
+    """What an answer says of what it names: its words after the verb; "" while there are none."""
+    return _parts(text, declines)[1].partition(" ")[2]
+
+
 def _parts(text: str, declines: Iterable[str]) -> tuple[str, str]:
     """The name of what an answer is about, and its words from the verb on; "" while there are none."""
     verbs = "|".join(sorted({re.escape(each.partition(" ")[0]) for each in declines}))
@@ -234,7 +249,7 @@ class _Asking:
 
     def _was_heard(self, said: Completion) -> bool:
         """Whether what an answer tells stands in what the engine was shown."""
-        what = _parts(said.text, self.declines)[1].partition(" ")[2].strip(" .").casefold()
+        what = said_of(said.text, self.declines).strip(" .").casefold()
         return any(what in message.content.casefold() for message in self.messages)
 
     def _declined(self, said: Completion, since: int) -> Completion | None:

