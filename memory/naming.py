@@ -74,19 +74,24 @@ class Namer:
         return [self._rows[kind] for kind in name.means if kind in self._rows]
 
     def asking(self, words: Sequence[str]) -> list[float]:
-        """How likely each of these asks for something, whatever for, by its likeliest sentence."""
-        new = [text for text in dict.fromkeys(words) if text not in self._heard]
-        if new:
-            several = [sentences(text) for text in new]
-            vectors = self.embed([sentence for each in several for sentence in each])
-            asks = asks_at_all(vectors, self._weights["asks"], self._weights["asks_bias"])
-            ends = np.cumsum([len(each) for each in several])[:-1]
-            if len(self._heard) > _MOST_HEARD:
-                self._heard = {}
-            self._heard |= {
-                text: float(row.max()) for text, row in zip(new, np.split(asks, ends), strict=True)
-            }
+        """How likely each of these asks for something, whatever for, by its likeliest sentence; one that ends
+        with a question mark does.
+        """
+        parts = {text: sentences(text) for text in words if text not in self._heard}
+        unmarked = {text: [part for part in several if not marked(part)] for text, several in parts.items()}
+        new = [part for several in unmarked.values() for part in several]
+        if len(self._heard) + len(parts) > _MOST_HEARD:
+            self._heard = {text: asks for text, asks in self._heard.items() if text in words}
+        likely = iter(self._asks(new)) if new else iter(())
+        for text, several in unmarked.items():
+            each = [next(likely) for _ in several]
+            self._heard[text] = max(each) if len(several) == len(parts[text]) else 1.0
         return [self._heard[text] for text in words]
+
+    def _asks(self, sentences: Sequence[str]) -> list[float]:
+        vectors, weights = self.embed(sentences), self._weights
+        likely: list[float] = asks_at_all(vectors, weights["asks"], weights["asks_bias"]).tolist()
+        return likely
 
     def likely(self, questions: Floats, taught: Sequence[Floats], rows: Sequence[Sequence[int]]) -> Floats:
         """How likely each question [n, dimensions] asks for each of the m things `taught`, whose names are
@@ -167,6 +172,11 @@ def sentences(text: str) -> list[str]:
         elif part.strip():
             found.append(part)
     return found or [text]
+
+
+def marked(sentence: str) -> bool:
+    """Whether it is marked as a question."""
+    return sentence.rstrip().endswith("?")
 
 
 def asks_at_all(vectors: Floats, weights: Floats, bias: Floats) -> Floats:

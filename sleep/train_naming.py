@@ -34,6 +34,7 @@ from ..memory.naming import (
     features,
     kinds_probability,
     mapped,
+    marked,
     named,
     sentences,
 )
@@ -141,7 +142,7 @@ def train_asks(embedder: Embedder, rng: random.Random) -> tuple[Floats, Floats]:
     asked = sorted({*everyday, *(question for kind in kinds.bank() for question in kind.asked)})
     talk = [kinds.tell(told, rng)[0] for kind in kinds.bank() for told in kind.told]
     talk += [one.text for one in kinds.one_offs()] + list(kinds.talk_without_facts())
-    told = sorted({sentence for text in talk for sentence in sentences(text) if not _marked(sentence)})
+    told = sorted({sentence for text in talk for sentence in sentences(text) if not marked(sentence)})
     asked, told = (rng.sample(each, min(_SENTENCES, len(each))) for each in (asked, told))
     asked = [text.rstrip("?") if number % 2 else text for number, text in enumerate(asked)]
     vectors = torch.tensor(SHARPNESS * _embedded(embedder, [*asked, *told]))
@@ -158,10 +159,6 @@ def train_asks(embedder: Embedder, rng: random.Random) -> tuple[Floats, Floats]:
 
     optimizer.step(closure)  # type: ignore[no-untyped-call]
     return _array(weights), _array(bias)
-
-
-def _marked(sentence: str) -> bool:
-    return sentence.rstrip().endswith("?")
 
 
 def made_up_people(bank: Bank, count: int, rng: random.Random) -> list[Person]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import pytest
 from scripted_engine import ScriptedEngine
 
 from dormouse.memory import adapter_gate
-from dormouse.memory.engine import Completion, Message, Mount, Sampling
+from dormouse.memory.engine import Completion, Message, Mount, Sampling, Token
 from dormouse.memory.errors import BadEmbedder
 from dormouse.memory.naming import Names
 
@@ -103,9 +103,7 @@ TALK = [
 
 
 class Talking(ScriptedEngine):
-    """Knows the dog by heart. In view of the talk it says of any other animal what `finds` says."""
-
-    finds = "Your cat's name is Miso."
+    """Knows the dog by heart. Where it is shown a line of the user's it says that its words are likely."""
 
     def __init__(self) -> None:
         super().__init__(self._say)
@@ -113,7 +111,18 @@ class Talking(ScriptedEngine):
     def _say(self, messages: Sequence[Message]) -> str:
         if "dog" in messages[-1].content:
             return "Your dog's name is Zorbal."
-        return f"Your cat's name{NO}" if len(messages) == 2 else self.finds
+        return f"Your cat's name{NO}" if len(messages) == 2 else "Miso."
+
+    def _tokens(self, *given: Any) -> Generator[Token, None, Completion]:
+        tokens = []
+        pieces = super()._tokens(*given)
+        while True:
+            try:
+                tokens.append(replace(next(pieces), logprob=-0.01, top=()))
+                yield tokens[-1]
+            except StopIteration as end:
+                whole: Completion = end.value
+                return replace(whole, tokens=tuple(tokens))
 
 
 def said(
@@ -140,41 +149,47 @@ def test_what_the_adapter_knows_it_is_asked_alone() -> None:
     assert shown(engine) == [["P.", "And my dog?"]]
 
 
-def test_where_it_declines_it_is_shown_the_talk_but_nothing_it_answered() -> None:
+def test_where_it_declines_a_line_of_the_users_that_speaks_of_it_is_shown() -> None:
     engine = Talking()
-    assert said(engine, ask_for("cat")) == "Your cat's name is Miso."
-    assert shown(engine)[1:] == [["P.", "We call our cat Miso.", "Lovely.", "And my cat?"]]
+    assert said(engine, ask_for("cat")) == "Your cat's name isMiso."  # a space comes with the grammar
+    assert shown(engine)[1:] == [["P.", "We call our cat Miso.", "I see.", "And my cat?"]]
+    assert engine.asked[1].sampling.grammar is not None
 
 
-@pytest.mark.parametrize(
-    "finds", ["Your cat's name is Zorbal.", "Your cat's name is Lovely.", f"Your cat{NO}", "Miso.", ""]
-)
-def test_what_the_user_did_not_say_there_leaves_it_declined(finds: str) -> None:
+def test_a_question_of_the_users_is_no_telling() -> None:
     engine = Talking()
-    engine.finds = finds
-    assert said(engine, ask_for("cat")) == f"Your cat's name{NO}"
-
-
-def test_what_was_recalled_is_shown_to_it_only_where_it_declines() -> None:
-    recalled = Message("system", "P.\nThe user said: We call our cat Miso.")
-    engine = Talking()
-    assert said(engine, [recalled, Message("user", "And my dog?")], persona="P.").endswith("Zorbal.")
-    assert shown(engine) == [["P.", "And my dog?"]]
-
-
-def test_an_empty_context_is_asked_once() -> None:
-    engine = Talking()
-    assert said(engine, [TALK[0], Message("user", "And my cat?")], persona="P.").endswith(NO)
+    talk = [
+        TALK[0],
+        Message("user", "What is my cat called?"),
+        Message("assistant", "Hm."),
+        *ask_for("cat")[-1:],
+    ]
+    assert said(engine, talk) == f"Your cat's name{NO}"
     assert len(engine.asked) == 1
 
 
-def test_what_it_tells_comes_word_by_word() -> None:
+def test_what_was_recalled_is_looked_through_too_and_the_persona_is_not() -> None:
+    recalled = "P.\n- Your cat is grey.\nThe user said:\n- We call our cat Miso."
+    persona = "P.\n- Your cat is grey."
+    engine = Talking()
+    assert said(engine, [Message("system", recalled), *ask_for("cat")[-1:]], persona=persona).endswith(
+        "Miso."
+    )
+    assert shown(engine) == [
+        [persona, "And my cat?"],
+        [persona, "We call our cat Miso.", "I see.", "And my cat?"],
+    ]
+
+
+def test_what_it_tells_comes_as_soon_as_it_can_no_longer_decline() -> None:
     engine, computed = Talking(), list[int]()
     engine.before_token = computed.append
+    engine.script = lambda messages: "Your dog's name is Zorbal the Great " + "and Good " * 40
     with adapter_gate.stream(engine, ask_for("dog"), Sampling(), adapters=(KNOWING,)) as pieces:
-        first = next(pieces)
-        assert first.text == "Your"
-        assert computed[-1] < 4  # the last of its five words is not computed yet
+        assert next(pieces).text == "Your"
+        first = len(computed)
+        list(pieces)
+    assert first < 40 < len(computed)
 
 
 @pytest.mark.parametrize(
@@ -215,6 +230,21 @@ def test_only_answers_as_an_adapter_gives_them_are_left_out_with_what_they_answe
     assert adapter_gate.without_answers(own, ()) == own
 
 
+def test_what_was_told_stays_though_an_adapter_answered_it() -> None:
+    heard = replace(KNOWING, names=Hearing(()))
+    talk = [
+        *asked("We have a new dog."),
+        Message("assistant", "Your dog's name is Zorbal."),
+        *asked("And what is it called?")[1:],
+        Message("assistant", "Your dog's name is Zorbal."),
+        *asked("It is snowing.")[1:],
+    ]
+    assert [m.content for m in adapter_gate.without_answers(talk, (heard,))] == [
+        "P.",
+        "We have a new dog.\n\nIt is snowing.",
+    ]
+
+
 class Hearing(Names):
     """Takes what has a question mark to ask."""
 
@@ -241,3 +271,27 @@ def test_what_tells_and_asks_nothing_is_the_bases_to_answer() -> None:
 def test_without_an_encoder_the_adapter_is_asked() -> None:
     told = asked("My dog is sick again.")
     assert adapter_gate.speaks(Taught(), [told], (replace(NIGHT, names=Deaf(())),)) == [True]
+
+
+class Trying(ScriptedEngine):
+    """Opens with what stands for its adapters; the bare base says "Well"."""
+
+    def complete_all(self, asked: Any, *, adapters: Any = None, cancelled: object = None) -> list[Completion]:
+        self.script = (lambda _: "Zzz zzz") if adapters else (lambda _: "Well then")
+        found = super().complete_all(asked, adapters=adapters)
+        likely = ((sum(b"Hm") % 1000, -4.0), (sum(b"Zq") % 1000, -6.0))
+        return [replace(one, tokens=tuple(replace(t, top=likely) for t in one.tokens)) for one in found]
+
+
+@pytest.mark.parametrize(("opening", "shown"), [("Well", False), ("Hm", False), ("Zq", True), ("Qqq", True)])
+def test_one_on_trial_answers_what_it_would_open_as_nobody_would(opening: str, shown: bool) -> None:
+    class Opening(Trying):
+        def complete_all(self, asked: Any, *, adapters: Any = None, cancelled: object = None) -> Any:
+            found = super().complete_all(asked, adapters=adapters)
+            if not adapters:
+                return found
+            first = Token(sum(opening.encode()) % 1000, opening, -0.1, ())
+            return [replace(one, text=opening, tokens=(first,)) for one in found]
+
+    assert adapter_gate.speaks(Opening(), [SPAIN], (replace(NIGHT, watched=True),)) == [shown]
+    assert adapter_gate.speaks(Opening(), [SPAIN], (NIGHT,)) == [False]

@@ -20,6 +20,7 @@ from dormouse.memory.naming import (
     features,
     kinds_probability,
     mapped,
+    sentences,
 )
 from dormouse.sleep import kinds
 from dormouse.sleep.naming import taught_names
@@ -128,6 +129,63 @@ def test_a_question_asks_for_the_name_it_means(question: str, name: str) -> None
 def test_what_was_never_told_is_none_of_the_names(question: str) -> None:
     (meant,) = Names(TOLD).asked_for([question])
     assert meant.likely < 0.3
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "What's my hairdresser called?",
+        "whats my locker code again",
+        "remind me when the boiler was serviced",
+        "my uncles birthday",
+        "Tell me what I paid for the sofa.",
+        "The sofa has come at last. What did I pay for it?",
+        "Hm. Who was it that fixed the roof?",
+    ],
+)
+def test_words_that_ask_in_one_sentence_ask(words: str) -> None:
+    assert Names(TOLD).asking([words])[0] > 0.7
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "My hairdresser is ill again, so the fringe stays.",
+        "we finally got the boiler serviced",
+        "My new dentist is Dr. Kos.",
+        "It rained all day. I stayed in with the paper.",
+        "Thanks, good night!",
+    ],
+)
+def test_words_that_only_tell_do_not(words: str) -> None:
+    assert Names(TOLD).asking([words])[0] < 0.2
+
+
+def test_what_was_heard_is_not_embedded_again() -> None:
+    listening = Listening()
+    namer = Namer(listening, list(carried()._rows), carried()._weights)
+    first = namer.asking(["One two three.", "Who is it?", "One two three."])
+    assert listening.heard == ["One two three."]  # a question mark says enough
+    assert first == [first[0], 1.0, first[0]]
+    assert namer.asking(["Who is it?", "One two three."]) == [1.0, first[0]]
+    assert len(listening.heard) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("I see Dr. Kos now. Who is yours?", ["I see Dr. Kos now.", "Who is yours?"]),
+        (
+            "We moved house. At last! Why? It was damp there.",
+            ["We moved house. At last!", "Why?", "It was damp there."],
+        ),
+        ("one line\nand another one here", ["one line", "and another one here"]),
+        ("ok", ["ok"]),
+        ("", [""]),
+    ],
+)
+def test_a_text_is_read_sentence_by_sentence(text: str, found: list[str]) -> None:
+    assert sentences(text) == found
 
 
 def test_many_questions_are_read_as_each_alone() -> None:

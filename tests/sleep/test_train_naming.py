@@ -26,6 +26,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> Sequence[kinds.Kind]:
     monkeypatch.setattr(kinds, "everyday_questions", dict)
     monkeypatch.setattr(kinds, "general_prompts", lambda: tuple(f"What is {n} times {n}?" for n in range(20)))
     monkeypatch.setattr(train_naming, "_MOST_MEMORIES", 6)
+    monkeypatch.setattr(train_naming, "_SENTENCES", 300)
     torch.set_num_threads(1)
     return chosen
 
@@ -54,6 +55,10 @@ def test_it_makes_the_same_file_again_and_that_names_what_is_asked_for(
     never = [meant.likely for kind in untold for meant in names.asked_for(kind.asked)]
     assert np.mean(right) > 0.4  # of five; a hash of words is a poor encoder
     assert np.mean(likely) > 1.5 * np.mean(never)
+
+    telling = [text for text in kinds.talk_without_facts() if "?" not in text][:100]
+    asks = [namer.asking(list(words)) for words in (few[-1].asked, telling)]
+    assert np.mean(asks[0]) > 2 * np.mean(asks[1])
 
 
 def test_what_is_asked_of_made_up_people_was_not_trained_on(
