@@ -24,7 +24,7 @@ from dormouse.runtime.agent import Agent
 from dormouse.runtime.spec import Spec
 from dormouse.runtime.views import status
 from dormouse.sleep.canary import answers_new
-from dormouse.sleep.questions import told_answer, untold_answer
+from dormouse.sleep.questions import OPENING, told_answer, untold_answer
 
 Say = Callable[..., Agent]
 
@@ -138,12 +138,24 @@ def test_a_good_version_is_kept_and_looked_at_no_more(opened: Say) -> None:
     assert all(stack == () for _, stack in engine.scored)  # by the version before: the bare base
 
 
-def test_what_is_watched_answers_everything_and_once_kept_only_what_it_was_taught(opened: Say) -> None:
-    agent = opened(turns=5)
+def test_what_is_watched_leaves_to_the_base_what_both_would_open_alike(opened: Say) -> None:
+    agent = opened(turns=5, learnt={"Dog?": "Your dog's name is Vex.", "Cat?": "Your cat is grey."})
     agent.chat("before")
     good = publish(agent, opens="Your")
-    assert [agent.chat(f"turn {n}").adapter for n in range(7)] == [good] * 5 + [None] * 2
+    asked = ["Dog?", "turn 1", "turn 2", "Cat?", "turn 4", "turn 5", "Dog?"]
+    served = [agent.chat(words).adapter for words in asked]
+    assert served == [good, None, None, good, None, None, good]
     assert actions(agent) == ["publish", "canary", "promote"]
+
+
+def test_what_is_watched_answers_what_it_would_open_as_nobody_would_and_is_rolled_back(opened: Say) -> None:
+    agent = opened(bad=True, turns=6)
+    agent.chat("before")
+    bad = publish(agent, opens="Your")
+    served = [agent.chat(f"turn {n}").adapter for n in range(7)]
+    assert served[:2] == [bad, bad]
+    assert served[-1] is None
+    assert actions(agent) == ["publish", "canary", "rollback"]
 
 
 def test_questions_that_are_not_journaled_are_answered_by_the_new_version_and_not_counted(
@@ -395,7 +407,7 @@ def test_random_weights_forced_past_the_exam_are_rolled_back(tmp_path: Path) -> 
         for said in talk:
             agent.chat(said)
         registry = agent.space.registry
-        id = registry.add(build, unsaved(base_sha256=base.sha256)).id
+        id = registry.add(build, unsaved(base_sha256=base.sha256, opens=OPENING)).id
         registry.record_exam(id, exam_of(id))
         registry.publish(id)
         registry.watch(id)
