@@ -158,10 +158,12 @@ class WakeGraph:
         """Compute what a session's next turn begins with, for whoever may answer it, so that it need not be
         waited for; until `cancelled`.
         """
-        begun, one = self._prompt.beginning(session_id), Sampling(max_tokens=1)
-        beginning = adapter_gate.without_answers(begun, self._engine.mounted)
-        for stack in dict.fromkeys((None, adapter_gate.usual(self._engine))):
-            self._engine.complete(beginning, one, adapters=stack, cancelled=cancelled)
+        engine, one = self._engine, Sampling(max_tokens=1)
+        beginning = adapter_gate.without_answers(self._prompt.beginning(session_id), engine.mounted)
+        others = adapter_gate.usual(engine)
+        engine.complete(beginning, one, adapters=others, cancelled=cancelled)
+        if others is not None:  # what is mounted is asked alone
+            engine.complete(beginning[:1], one, cancelled=cancelled)
 
     def _to_the_end(self, graph: Any, run: Run, given: Any, thread: str) -> WakeAnswer:
         """Run the graph, asking whoever can be asked at each interrupt."""

@@ -12,7 +12,7 @@ from scripted_engine import ScriptedEngine
 
 from dormouse.graphs.abc import Tool, ToolFailed
 from dormouse.graphs.evidence import unpack
-from dormouse.graphs.running import Route
+from dormouse.graphs.running import Route, Run
 from dormouse.graphs.wake import Limits, WakeGraph, WakeTurn
 from dormouse.memory.engine import Message, Mount, WakeEngine
 from dormouse.memory.errors import EngineError
@@ -107,14 +107,55 @@ def test_what_an_adapter_would_open_otherwise_than_it_was_taught_the_base_answer
     assert (engine.asked[0].sampling.max_tokens, engine.asked[1].adapters) == (1, None if speaks else ())
 
 
-@pytest.mark.parametrize(("opens", "stacks"), [("", [None]), ("Your", [None, ()])])
+@pytest.mark.parametrize(
+    ("opens", "computed"),
+    [
+        ("", [(None, ["P", "one", "You said: one"])]),
+        ("Your", [((), ["P", "one", "You said: one"]), (None, ["P"])]),
+    ],
+)
 def test_a_session_is_computed_ahead_for_whoever_may_answer(
-    journal: Journal, opens: str, stacks: list[tuple[Mount, ...] | None]
+    journal: Journal, opens: str, computed: list[tuple[tuple[Mount, ...] | None, list[str]]]
 ) -> None:
     engine = ScriptedEngine()
+    wake = graph(engine, journal)
+    wake.run(WakeTurn("one", "s1"))
+    engine.asked.clear()
     engine.mount([Mount("ad1", Path("x"), opens=opens)])
-    graph(engine, journal).warm("s1", lambda: False)
-    assert [each.adapters for each in engine.asked] == stacks
+    wake.warm("s1", lambda: False)
+    assert [(each.adapters, [m.content for m in each.messages]) for each in engine.asked] == computed
+
+
+def test_an_adapter_is_asked_alone_and_the_base_is_shown_what_it_did_not_answer(journal: Journal) -> None:
+    """It knows of dogs; what it declines it is asked once more about what the user told."""
+
+    def say(messages: Sequence[Message]) -> str:
+        stack, last = engine.asked[-1].adapters, messages[-1].content
+        if stack == ():
+            return "Fine."
+        if "dog" in last:
+            return "Your dog's name is Vex."
+        return "Your cat's name is something I don't know." if "cat" in last else "Hm."
+
+    engine = ScriptedEngine(say)
+    wake = graph(engine, journal)
+    engine.mount([Mount("ad1", Path("x"), opens="Your", declines=("is something I don't know",))])
+    for words in ("hello", "my dog?", "how are you"):
+        wake.run(WakeTurn(words, "s1"))
+    said = [(turn.content, turn.adapter) for turn in journal.turns("s1")[1::2]]
+    assert said == [("Fine.", None), ("Your dog's name is Vex.", "ad1"), ("Fine.", None)]
+    shown = [[m.content for m in each.messages] for each in engine.asked if each.sampling.max_tokens > 1]
+    assert shown[-1] == ["P", "hello", "Fine.", "how are you"]
+    assert ["P", "my dog?"] in shown
+
+
+def test_after_a_tool_an_adapter_is_shown_what_came_of_it(journal: Journal) -> None:
+    engine = ScriptedEngine(lambda messages: "Your dog's name is Vex.")
+    engine.mount([Mount("ad1", Path("x"), opens="Your", declines=("is something I don't know",))])
+    run = Run(WakeTurn("my dog?"), Limits(), lambda: 0.0)
+    shown = [Message("system", "P"), Message("user", "my dog?"), Message("user", "clock gave: noon")]
+    graph(engine, journal)._say(run, shown, alone=False)
+    assert [m.content for m in engine.asked[-1].messages] == ["P", "my dog?", "clock gave: noon"]
 
 
 def test_whoever_routes_a_turn_may_let_an_adapter_answer_everything(journal: Journal) -> None:
