@@ -37,13 +37,12 @@ def test_the_base_is_not_shown_what_an_adapter_answered() -> None:
     """Nor is an adapter shown the talk: it is asked alone, without what was recalled."""
     engine = ScriptedEngine(lambda messages: "Your dog's name is Vex." if len(messages) == 2 else "Fine.")
     stack = (Mount("ad1", Path("x"), opens="Your", declines=("is something I don't know",)),)
-    talk = [
-        ("user", "hello"),
-        ("assistant", "Fine."),
-        ("user", "dog?"),
-        ("assistant", "Your dog's name is Vex."),
-    ]
-    before = tuple(ChatMessage(role, text) for role, text in talk)
+    before = (
+        ChatMessage("user", "hello"),
+        ChatMessage("assistant", "Fine."),
+        ChatMessage("user", "dog?"),
+        ChatMessage("assistant", "Your dog's name is Vex."),
+    )
     request = ChatRequest((ChatMessage("system", "P"), *before, ChatMessage("user", "and?")))
     events = Chatting(engine, stack, aside="The user said:\n- We have a cat.").run(request)
     assert "".join(event.text for event in events if isinstance(event, Token)) == "Your dog's name is Vex."
