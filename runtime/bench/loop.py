@@ -1,5 +1,5 @@
 """`bench loop`: personas are told to an agent, it sleeps, and is asked with an empty context; then a second
-night.
+night, and some of it is asked again in a talk.
 
 Promise: everything goes through the agent, as a user would do it, in a home of its own for each persona
 and seed; a night that fails counts with what the agent then answers. States the targets; knows nothing of
@@ -8,10 +8,12 @@ how figures are printed.
 
 from __future__ import annotations
 
+import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
@@ -20,7 +22,7 @@ from ...memory.base_weights import resolve, served_gguf
 from ...memory.errors import DormouseError
 from ...memory.home import cache_path
 from ...sleep import kinds
-from ...sleep.exam import ExamItem
+from ...sleep.exam import ExamItem, ItemResult, passes
 from ...sleep.kinds import words
 from ...sleep.replay import anchor_prompts
 from ..agent import Agent
@@ -31,6 +33,8 @@ from .personas import Fact, Persona, fact_items
 from .report import BenchReport, Say, Spread, Target, figures_of, gathered, surroundings, target
 
 Part = Literal["nights", "mount"]
+_TALK_ITEMS = 30  # of what was told and never told, asked in one talk
+_BETWEEN = 2  # of them between two general questions
 MakeAgent = Callable[[Spec, Path], Agent]
 
 NIGHT_TARGETS: tuple[tuple[str, Literal["at least", "at most"], float], ...] = (
@@ -42,6 +46,8 @@ NIGHT_TARGETS: tuple[tuple[str, Literal["at least", "at most"], float], ...] = (
     ("train_tokens_per_s", "at least", 600.0),
     ("second_new_recall", "at least", 0.75),
     ("second_old_kept", "at least", 0.95),
+    ("talk_kept", "at least", 0.90),
+    ("talk_unknown", "at least", 0.85),
 )
 MOUNT_TARGETS: tuple[tuple[str, Literal["at least", "at most"], float], ...] = (
     ("mount_ms", "at most", 50.0),
@@ -106,7 +112,7 @@ class NightRun:
 @dataclass(frozen=True, slots=True)
 class LoopRun:
     """One persona under one seed: before any night, after the first, after the second (None if there was
-    none).
+    none), and in a talk after the last.
     """
 
     persona: str
@@ -119,6 +125,14 @@ class LoopRun:
     second: NightRun | None
     later: Asked | None
     old_kept: float | None
+    talk: Asked
+
+    @property
+    def talk_kept(self) -> float | None:
+        """Of what was answered rightly after the last night, the share that is in the talk, too."""
+        last = {item["id"] for item in (self.later or self.after).items if item["passed"]}
+        told = [item for item in self.talk.items if _fact_of(item["id"]) and item["id"] in last]
+        return Share(sum(item["passed"] for item in told), len(told)).rate
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -184,12 +198,16 @@ def run_persona(
             agent.tell(persona.later.turns("later"))
             second = sleep(agent)
             held = persona.held()
-            questions = [*fact_items("new", persona.later.facts), *fact_items("old", held), *unknown, *skills]
-            later = ask(agent, questions)
+            told = [*fact_items("new", persona.later.facts), *fact_items("old", held)]
+            later = ask(agent, [*told, *unknown, *skills])
             old_kept = Share(later.passed(held), after.passed(held)).rate
             say(f"{who}: second night {_night_line(second)}; {_asked_line(later)}")
+        else:
+            told = fact_items("recall", persona.first.facts)
+        talk = in_a_talk(agent, [*told, *unknown], skills)
+        say(f"{who}: in a talk {_asked_line(talk)}")
     return LoopRun(
-        persona.name, persona.style, seed, before, first, compaction, after, second, later, old_kept
+        persona.name, persona.style, seed, before, first, compaction, after, second, later, old_kept, talk
     )
 
 
@@ -211,13 +229,30 @@ def not_anchored(items: Sequence[ExamItem]) -> list[ExamItem]:
 
 def ask(agent: Agent, items: Sequence[ExamItem]) -> Asked:
     """The exam with the weights alone, counted by group."""
-    report = agent.exam(items, "weights")
+    return _counted(agent.exam(items, "weights").items)
+
+
+def in_a_talk(agent: Agent, items: Sequence[ExamItem], general: Sequence[ExamItem]) -> Asked:
+    """Some of the items asked in one session, as a user would, with general questions in between."""
+    rng, session = random.Random(0), agent.new_session()
+    between = iter(rng.sample(general, len(general)))
+    order: list[ExamItem] = []
+    for number, item in enumerate(rng.sample(items, min(_TALK_ITEMS, len(items)))):
+        order += [*([] if number % _BETWEEN else islice(between, 1)), item]
+    answers = [(item, agent.chat(item.question, session=session).text) for item in order]
+    return _counted(
+        [ItemResult(item.id, item.kind, item.question, said, passes(item, said)) for item, said in answers]
+    )
+
+
+def _counted(items: Iterable[ItemResult]) -> Asked:
     shares: dict[str, Share] = {}
-    for item in report.items:
+    results = tuple(items)
+    for item in results:
         group = item.id.split(":")[0]
         share = shares.get(group, Share(0, 0))
         shares[group] = Share(share.passed + item.passed, share.asked + 1)
-    return Asked(shares, tuple(asdict(item) for item in report.items))
+    return Asked(shares, tuple(asdict(item) for item in results))
 
 
 def sleep(agent: Agent) -> NightRun:
@@ -285,6 +320,9 @@ def night_figures(runs: Sequence[LoopRun]) -> dict[str, Spread]:
         "second_skill_kept": [run.later.rate("skill") for run in later if run.later],
         "second_published": [float(run.second.status == "published") for run in later if run.second],
         "second_night_s": [run.second.wall_s for run in later if run.second and run.second.stages_s],
+        "talk_kept": [run.talk_kept for run in runs],
+        "talk_unknown": [run.talk.rate("unknown") for run in runs],
+        "talk_skill": [run.talk.rate("skill") for run in runs],
         "before_recall": [run.before.rate("recall") for run in runs],
         "before_unknown": [run.before.rate("unknown") for run in runs],
         "before_skill": [run.before.rate("skill") for run in runs],

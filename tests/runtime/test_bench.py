@@ -7,6 +7,7 @@ import random
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -199,8 +200,28 @@ def test_a_persona_is_asked_before_after_and_later(persona: Persona) -> None:
     assert run.later.shares["new"] == loop.Share(18, 18)
     assert run.later.shares["old"] == loop.Share(33, 33)
     assert (run.old_kept, run.second.status) == (1.0, "published")
+    assert run.talk_kept == 1.0
+    told = [item for item in run.talk.items if not item["id"].startswith("skill")]
+    assert len(told) == 30
+    assert len(run.talk.items) - len(told) == min(15, passed)
+    assert {item["id"].split(":")[0] for item in told} == {"new", "old", "unknown"}
     assert (run.compaction.told, run.compaction.placed, run.compaction.true) == (12, 12, 12)
     assert (run.first.stages_s, run.first.train_tokens_per_s) == ({"compact": 1.0, "consolidate": 2.0}, 700.0)
+
+
+def test_what_a_talk_loses_is_counted_of_what_was_answered_alone(persona: Persona) -> None:
+    run = loop.run_persona(persona, Spec(), 0, silent, Nights(persona).make_agent)
+    assert run.later is not None
+    told = [item for item in run.talk.items if item["id"].split(":")[0] in ("new", "old")]
+    wrong = {item["id"] for item in told[:3]}
+    never = {told[0]["id"]}  # nor was it alone
+    spoilt = [
+        replace(asked, items=tuple({**i, "passed": i["passed"] and i["id"] not in lost} for i in asked.items))
+        for asked, lost in ((run.talk, wrong), (run.later, never))
+    ]
+    run = replace(run, talk=spoilt[0], later=spoilt[1])
+    assert run.talk_kept == pytest.approx((len(told) - 3) / (len(told) - 1))
+    assert loop.night_figures([run])["talk_kept"].mean == run.talk_kept
 
 
 def test_questions_that_a_night_is_anchored_with_are_not_asked(persona: Persona) -> None:
@@ -223,8 +244,12 @@ def test_every_question_is_asked_with_an_empty_context(persona: Persona) -> None
     assert run.later is not None
     told = {turn.content for day in (persona.first, persona.later) if day for turn in day.turns("t")}
     asked = [messages for messages in nights.asked if messages[-1].content not in told]
-    assert len(asked) == sum(len(each.items) for each in (run.before, run.after, run.later))
-    assert {len(messages) for messages in asked} == {2}
+    alone = sum(len(each.items) for each in (run.before, run.after, run.later))
+    assert {len(messages) for messages in asked[:alone]} == {2}
+    assert len(asked) == alone + len(run.talk.items)
+    in_talk = [len(messages) for messages in asked[alone:]]
+    assert in_talk[0] == 2 and all(before < after for before, after in pairwise(in_talk))
+    asked = asked[:alone]
     assert {messages[0].content for messages in asked} == {Spec().persona}
 
 
