@@ -189,7 +189,7 @@ def _first_alone(
                 yield from held
                 held.clear()
     said = asked.completion
-    if readings.told(said.text, mount.declines) == "declined" and said.finish != "cancelled":
+    if readings.told(said.text, mount.declines) == "declined":
         other = heard.pointed_to(
             engine, put, said, lines, sampling, adapters=adapters, mount=mount, cancelled=cancelled
         )

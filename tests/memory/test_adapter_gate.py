@@ -252,6 +252,16 @@ class Hearing(Names):
         return [0.9 if "?" in text else 0.1 for text in words]
 
 
+@pytest.mark.parametrize(
+    ("line", "points"), [("Our cat is Miso.", True), ("is the cat Miso?! tell me", False)]
+)
+def test_of_lines_the_encoder_says_which_tell(line: str, points: bool) -> None:
+    engine = Talking()
+    talk = [TALK[0], Message("user", line), Message("assistant", "Hm."), *ask_for("cat")[-1:]]
+    answer = said(engine, talk, adapters=(replace(KNOWING, names=Hearing(())),))
+    assert answer.endswith("Miso.") is points
+
+
 class Deaf(Names):
     def asking(self, words: Sequence[str]) -> list[float]:
         raise BadEmbedder("MiniLM", "it is not there")
