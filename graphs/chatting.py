@@ -55,9 +55,9 @@ class Chatting:
         """
         native = self._native(request)
         messages = self._shown(request, native)
-        asked = adapter_gate.alone(messages, self._persona(request))
+        stack = self.engine.mounted if self.adapters is None else self.adapters
+        asked = adapter_gate.alone(messages, self._persona(request), stack)
         if not adapter_gate.speaks(self.engine, [asked], self.adapters, self.cancelled)[0]:
-            stack = self.engine.mounted if self.adapters is None else self.adapters
             shown = adapter_gate.without_answers(messages, stack)
             return (yield from replace(self, adapters=())._run(request, shown, native))
         return (yield from self._run(request, messages, native))

@@ -299,9 +299,9 @@ class WakeGraph:
         if self._route is not None and run.turn.adapters is None and heard is not None:
             run.turn = replace(run.turn, adapters=self._route(heard))
         messages, adapters = _messages(state), run.turn.adapters
-        asked = adapter_gate.alone(messages, self._persona)
+        stack = self._engine.mounted if adapters is None else adapters
+        asked = adapter_gate.alone(messages, self._persona, stack)
         if not adapter_gate.speaks(self._engine, [asked], adapters, run.stopped)[0]:
-            stack = self._engine.mounted if adapters is None else adapters
             run.turn = replace(run.turn, adapters=())
             return {"messages": _plain(adapter_gate.without_answers(messages, stack))}
         return {}

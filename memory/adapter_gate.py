@@ -20,6 +20,7 @@ from dataclasses import replace
 from . import heard, readings
 from .engine import Completion, Message, Mount, Sampling, Stream, Token, WakeEngine
 from .errors import DormouseError
+from .following import spelled_out
 
 STRANGE_NATS = 5.0
 """How unlikely the base must find the first word of an adapter on trial for it to be shown (nats)."""
@@ -43,7 +44,7 @@ def speaks(
     if not opens:
         return [True] * len(asked)
     few = Sampling(max_tokens=len(engine.tokenize(opens, special=False)))
-    put = [alone(messages) for messages in asked]
+    put = [alone(messages, None, stack) for messages in asked]
     tells = _tells(stack[-1], put)
     left = [messages for messages, told in zip(put, tells, strict=True) if not told]
     begun = engine.complete_all(
@@ -95,7 +96,7 @@ def stream(
     own = bool(messages and stack and stack[-1].opens and stack[-1].declines)
     if not own or messages[-1].role != "user" or sampling.grammar or sampling.json_schema:
         return readings.stream(engine, messages, sampling, adapters=adapters, cancelled=cancelled)
-    put, mount = alone(messages, persona), stack[-1]
+    put, mount = alone(messages, persona, stack), stack[-1]
     lines = _told_lines(messages, put, mount)
     return Stream(_first_alone(engine, put, lines, sampling, adapters, cancelled, mount))
 
@@ -119,13 +120,31 @@ def complete_all(
     return [answers[number] for number in range(len(asked))]
 
 
-def alone(messages: Sequence[Message], persona: str | None = None) -> list[Message]:
-    """The persona and the user's last words."""
+def alone(
+    messages: Sequence[Message], persona: str | None = None, stack: Sequence[Mount] = ()
+) -> list[Message]:
+    """The persona and the user's last words, with whom they mean where they lean on an answer of the stack's
+    just before.
+    """
     system = [message for message in messages[:1] if message.role == "system"]
     if persona is not None:
         system = [Message("system", persona)]
-    last = [message for message in messages if message.role == "user"][-1:]
-    return [*system, *last] if last else list(messages)
+    users = [at for at, message in enumerate(messages) if message.role == "user"]
+    if not users:
+        return list(messages)
+    last = messages[users[-1]]
+    answered = [message.content for message in messages[: users[-1]] if message.role == "assistant"][-1:]
+    for said in answered:
+        for mount in stack:
+            if _taught(said, mount):
+                last = Message("user", spelled_out(last.content, _named(said, mount)))
+                break
+    return [*system, last]
+
+
+def _named(said: str, mount: Mount) -> str:
+    """What an answer names."""
+    return readings.name_of(said, mount.declines).strip().removeprefix(mount.opens).strip()
 
 
 def without_answers(messages: Sequence[Message], stack: Sequence[Mount]) -> list[Message]:
@@ -202,7 +221,7 @@ def _first_alone(
 
 def _told_lines(messages: Sequence[Message], put: Sequence[Message], mount: Mount) -> list[str]:
     """What the user told in the talk, and in what was recalled of others, line by line."""
-    known = {message.content for message in put}
+    known = {*(message.content for message in put), messages[-1].content}
     lines: list[str] = []
     for message in messages:
         several = message.content.splitlines()

@@ -149,6 +149,16 @@ def test_what_the_adapter_knows_it_is_asked_alone() -> None:
     assert shown(engine) == [["P.", "And my dog?"]]
 
 
+def test_whom_a_question_means_after_an_answer_is_spelled_out() -> None:
+    engine = Talking()
+    talk = [*TALK, Message("user", "How old is he?")]
+    assert adapter_gate.speaks(engine, [talk], (KNOWING,)) == [True]
+    assert said(engine, talk) == "Your dog's name is Zorbal."
+    assert shown(engine) == [["P.", "How old is my dog?"]] * 2
+    later = [*TALK, *asked("It rains.")[1:], Message("assistant", "Yes."), *talk[-1:]]
+    assert adapter_gate.alone(later, None, (KNOWING,))[-1].content == "How old is he?"
+
+
 def test_where_it_declines_a_line_of_the_users_that_speaks_of_it_is_shown() -> None:
     engine = Talking()
     assert said(engine, ask_for("cat")) == "Your cat's name isMiso."  # a space comes with the grammar
