@@ -53,7 +53,6 @@ class Namer:
         self._rows = {name: row for row, name in enumerate(kinds)}
         self._weights = {name: np.asarray(value, np.float32) for name, value in weights.items()}
         names = _unit(self._weights["names"])
-        self._heard: dict[str, float] = {}  # what was read once: a talk is looked through again each turn
         self._names, self._mapped = names, mapped(names, self._weights["names_map"])
 
     def embed(self, texts: Sequence[str]) -> Floats:
@@ -77,16 +76,15 @@ class Namer:
         """How likely each of these asks for something, whatever for, by its likeliest sentence; one that ends
         with a question mark does.
         """
-        parts = {text: sentences(text) for text in words if text not in self._heard}
-        unmarked = {text: [part for part in several if not marked(part)] for text, several in parts.items()}
-        new = [part for several in unmarked.values() for part in several]
-        if len(self._heard) + len(parts) > _MOST_HEARD:
-            self._heard = {text: asks for text, asks in self._heard.items() if text in words}
+        parts = [sentences(text) for text in words]
+        unmarked = [[part for part in several if not marked(part)] for several in parts]
+        new = [part for several in unmarked for part in several]
         likely = iter(self._asks(new)) if new else iter(())
-        for text, several in unmarked.items():
-            each = [next(likely) for _ in several]
-            self._heard[text] = max(each) if len(several) == len(parts[text]) else 1.0
-        return [self._heard[text] for text in words]
+        found = []
+        for several, told in zip(parts, unmarked, strict=True):
+            each = [next(likely) for _ in told]
+            found.append(max(each) if len(told) == len(several) else 1.0)
+        return found
 
     def _asks(self, sentences: Sequence[str]) -> list[float]:
         vectors, weights = self.embed(sentences), self._weights
@@ -128,6 +126,8 @@ class Names:
         self.taught = tuple(taught)
         self._several = [(each.name, *each.also) for each in self.taught]
         self._namer = namer
+        # A talk is looked through again each turn. No words are kept, and nobody else's are among them.
+        self._heard: dict[int, float] = {}
         self._read: tuple[list[Floats], list[list[int]]] | None = None
         self._lock = threading.Lock()
 
@@ -135,7 +135,15 @@ class Names:
         """How likely somebody asks for something with these words, in any sentence, and does not only tell.
         Raises BadEmbedder and EngineError.
         """
-        return (self._namer or carried()).asking(words)
+        with self._lock:
+            known = {text: self._heard[hash(text)] for text in words if hash(text) in self._heard}
+        if new := [text for text in dict.fromkeys(words) if text not in known]:
+            known |= zip(new, (self._namer or carried()).asking(new), strict=True)
+            with self._lock:
+                if len(self._heard) > _MOST_HEARD:
+                    self._heard.clear()
+                self._heard |= {hash(text): asks for text, asks in known.items()}
+        return [known[text] for text in words]
 
     def asked_for(self, questions: Sequence[str]) -> list[Meant]:
         """What each question most likely asks for. Raises BadEmbedder and EngineError."""

@@ -163,12 +163,15 @@ def test_words_that_only_tell_do_not(words: str) -> None:
 
 def test_what_was_heard_is_not_embedded_again() -> None:
     listening = Listening()
-    namer = Namer(listening, list(carried()._rows), carried()._weights)
-    first = namer.asking(["One two three.", "Who is it?", "One two three."])
+    names = Names(TOLD, Namer(listening, list(carried()._rows), carried()._weights))
+    first = names.asking(["One two three.", "Who is it?", "One two three."])
     assert listening.heard == ["One two three."]  # a question mark says enough
     assert first == [first[0], 1.0, first[0]]
-    assert namer.asking(["Who is it?", "One two three."]) == [1.0, first[0]]
+    assert names.asking(["Who is it?", "One two three."]) == [1.0, first[0]]
     assert len(listening.heard) == 1
+    assert names.asking([f"Number {n} it is." for n in range(600)] + ["One two three."])[-1] == first[0]
+    assert names.asking(["One two three."]) == first[:1]
+    assert not any("three" in repr(value) for value in vars(names).values())
 
 
 @pytest.mark.parametrize(
