@@ -137,14 +137,9 @@ def alone(
     for said in answered:
         for mount in stack:
             if _taught(said, mount):
-                last = Message("user", spelled_out(last.content, _named(said, mount)))
+                last = Message("user", spelled_out(last.content, heard.named(said, mount)))
                 break
     return [*system, last]
-
-
-def _named(said: str, mount: Mount) -> str:
-    """What an answer names."""
-    return readings.name_of(said, mount.declines).strip().removeprefix(mount.opens).strip()
 
 
 def without_answers(messages: Sequence[Message], stack: Sequence[Mount]) -> list[Message]:

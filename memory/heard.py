@@ -21,7 +21,7 @@ LIKELY = 0.1
 """How likely the words pointed to must be, together, to be said."""
 _MOST_LINES = 4  # that are looked at, the latest first
 _MOST_WORDS = 6  # of what is pointed to
-_LONGEST = 60  # words of a line; what is longer is cut around what it mentions
+_AROUND = 30  # words of a line that are looked at before and after what it mentions
 _WORD = re.compile(r"[^\W_]+")
 _PIECE = re.compile(r"\w+(?:['\u2019.&/-]\w+)*(?:\.(?=\s+[A-Z]))?")
 _SAY_NOTHING = frozenset(("favourite", "favorite", "name", "number", "home", "my", "is", "are"))
@@ -44,11 +44,11 @@ def pointed_to(
     asked for and declines it; None where none of them is likely to hold it. Raises EngineError.
     """
     begun = _name(said.tokens, mount)
-    about = words_for(readings.name_of(said.text, mount.declines).strip().removeprefix(mount.opens))
+    about, left = words_for(named(said.text, mount)), sampling.max_tokens - len(begun)
     found: list[tuple[float, Completion]] = []
-    for line in [line for line in reversed(lines) if mentions(line, about)][:_MOST_LINES]:
+    for whole_line in [line for line in reversed(lines) if mentions(line, about)][:_MOST_LINES]:
+        line = _around(whole_line, about)
         ways = _ways(line, about)
-        left = sampling.max_tokens - len(begun)
         if not begun or not ways or left < 1 or (cancelled is not None and cancelled()):
             continue
         shown = [*asked[:-1], Message("user", line), Message("assistant", _HEARD), asked[-1]]
@@ -66,6 +66,11 @@ def pointed_to(
             found.append((math.exp(sum(token.logprob for token in rest.tokens)), whole))
     likely, best = max(found, key=lambda each: each[0], default=(0.0, None))
     return best if likely >= LIKELY else None
+
+
+def named(said: str, mount: Mount) -> str:
+    """What an answer names, as in "dog's name"."""
+    return readings.name_of(said, mount.declines).strip().removeprefix(mount.opens).strip()
 
 
 def words_for(name: str) -> list[str]:
@@ -96,9 +101,17 @@ def _name(tokens: Sequence[Token], mount: Mount) -> tuple[Token, ...]:
     return ()
 
 
+def _around(line: str, about: Sequence[str]) -> str:
+    """Of a long line what stands around its first mention."""
+    found = list(_PIECE.finditer(line))
+    at = next((n for n, piece in enumerate(found) if mentions(piece[0], about)), 0)
+    near = found[max(0, at - _AROUND) : at + _AROUND + 1]
+    return line if len(near) == len(found) else line[near[0].start() : near[-1].end()]
+
+
 def _ways(line: str, about: Sequence[str]) -> list[str]:
     """What an answer may say: some words of the line that follow each other, none of which is asked about."""
-    found = list(_PIECE.finditer(line))[:_LONGEST]
+    found = list(_PIECE.finditer(line))
     ways: dict[str, None] = {}
     for first in range(len(found)):
         for last in range(first, min(first + _MOST_WORDS, len(found))):

@@ -82,6 +82,15 @@ def test_the_likeliest_of_several_lines_is_said_and_the_latest_are_looked_at_fir
     assert len(engine.lines) == 4
 
 
+def test_of_a_long_line_what_stands_around_the_mention_is_looked_at() -> None:
+    engine, much = Pointing(likes={"Dr. Kos": 0.9}), "and so on " * 400
+    assert found(engine, f"{much} My dentist is Dr. Kos. {much}") == "Your dentist's name is Dr. Kos."
+    (line,), (ways,) = engine.lines, engine.ways
+    assert "My dentist is Dr. Kos" in line
+    assert len(line.split()) < 70
+    assert len(ways) < 400
+
+
 def test_it_can_say_nothing_but_words_of_the_line_that_follow_each_other() -> None:
     engine = Pointing()
     found(engine, 'My dentist is "Dr. Kos" (on Mondays)')
