@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from scripted_engine import BASE as SCRIPTED
 from scripted_engine import ScriptedEngine
 
 from dormouse.graphs import stages
@@ -125,6 +126,25 @@ def opened(
             persona="You are Pim.",
             seed=3,
             verifiers=named(["support", "fiction", "affirmed"]),
+        )
+
+
+@contextmanager
+def scripted(folder: Path) -> Iterator[NightContext]:
+    """The parts of a night whose engine says what a script says, over an empty home in `folder`."""
+    with Home.open(folder / "home", command="test") as home, Journal(home.journal_path) as journal:
+        yield NightContext(
+            home=home,
+            journal=journal,
+            registry=Registry(home.adapters_path, SCRIPTED.sha256),
+            engine=ScriptedEngine(),
+            base=SCRIPTED,
+            cache=folder / "cache",
+            settings=SETTINGS,
+            exam=FREE,
+            persona="You are Pim.",
+            seed=3,
+            verifiers=(),
         )
 
 

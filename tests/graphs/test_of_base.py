@@ -8,17 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from adapter_builds import BASE as BASE_SHA256
 from numpy.typing import NDArray
 from scripted_engine import BASE, ScriptedEngine
-from tiny_night import FREE, SETTINGS
+from tiny_night import scripted
 
 from dormouse.graphs import of_base
 from dormouse.graphs.night import NightContext
-from dormouse.memory.adapters import Registry
 from dormouse.memory.engine import Message, Mount
-from dormouse.memory.home import Home
-from dormouse.memory.journal import Journal
 from dormouse.sleep import exam
 from dormouse.sleep.exam import ExamItem
 
@@ -60,20 +56,7 @@ Served = Callable[..., tuple[NightContext, Counting]]
 def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     """A night's parts with an engine that was asked nothing yet."""
     monkeypatch.setattr(exam, "general_skills", lambda: ITEMS)
-    with Home.open(tmp_path / "home", command="test") as home, Journal(home.journal_path) as journal:
-        context = NightContext(
-            home=home,
-            journal=journal,
-            registry=Registry(home.adapters_path, BASE_SHA256),
-            engine=ScriptedEngine(),
-            base=BASE,
-            cache=tmp_path / "cache",
-            settings=SETTINGS,
-            exam=FREE,
-            persona="You are Pim.",
-            seed=3,
-            verifiers=(),
-        )
+    with scripted(tmp_path) as context:
 
         def made(**changes: object) -> tuple[NightContext, Counting]:
             engine = Counting(knows_odd_numbers)

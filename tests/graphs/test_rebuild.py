@@ -7,19 +7,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from adapter_builds import BASE as BASE_SHA256
 from adapter_builds import build_folder, exam_of, unsaved
 from night_parts import a_candidate, a_memory
-from scripted_engine import BASE, ScriptedEngine
-from tiny_night import FREE, SETTINGS, tell
+from scripted_engine import ScriptedEngine
+from tiny_night import scripted, tell
 
 from dormouse.graphs import nap, stages
 from dormouse.graphs.leaving import Leaving
 from dormouse.graphs.night import NightContext, NightState, Stage
 from dormouse.graphs.rebuild import as_held
-from dormouse.memory.adapters import Registry
-from dormouse.memory.home import Home
-from dormouse.memory.journal import Journal, Memory, Tombstone
+from dormouse.memory.journal import Memory, Tombstone
 from dormouse.sleep.compact import Scribe
 from dormouse.sleep.fingerprint import fingerprint_of
 from dormouse.sleep.harvest import HarvestedTurn
@@ -33,22 +30,10 @@ NEW = a_memory("user", "job", "vet", turn=5)
 @pytest.fixture
 def context(tmp_path: Path) -> Iterator[NightContext]:
     """One over a journal with all of these, of which no adapter holds any."""
-    with Home.open(tmp_path / "home", command="test") as home, Journal(home.journal_path) as journal:
-        tell(journal, "Old Vex chewed the sofa.", "It is Tromso.", "I am a vet.")
-        journal.put_memories([VEX, TROMSO, REX, NEW])
-        yield NightContext(
-            home=home,
-            journal=journal,
-            registry=Registry(home.adapters_path, BASE_SHA256),
-            engine=ScriptedEngine(),
-            base=BASE,
-            cache=tmp_path / "cache",
-            settings=SETTINGS,
-            exam=FREE,
-            persona="You are Pim.",
-            seed=3,
-            verifiers=(),
-        )
+    with scripted(tmp_path) as made:
+        tell(made.journal, "Old Vex chewed the sofa.", "It is Tromso.", "I am a vet.")
+        made.journal.put_memories([VEX, TROMSO, REX, NEW])
+        yield made
 
 
 Publish = Callable[..., str]
