@@ -37,6 +37,8 @@ from .running import Limits, Route, Run, WakeAnswer, WakeTurn, served_by
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
 
+    from ..sleep.since import ToldSince
+
 __all__ = ["Limits", "WakeAnswer", "WakeGraph", "WakeTurn", "served_by"]
 
 
@@ -164,6 +166,7 @@ class WakeGraph:
         engine.complete(beginning, one, adapters=others, cancelled=cancelled)
         if others is not None:  # what is mounted is asked alone
             engine.complete(beginning[:1], one, cancelled=cancelled)
+            self._told_since(WakeTurn("", session_id)).read(cancelled)
 
     def _to_the_end(self, graph: Any, run: Run, given: Any, thread: str) -> WakeAnswer:
         """Run the graph, asking whoever can be asked at each interrupt."""
@@ -350,15 +353,30 @@ class WakeGraph:
         return "decide" if room and more else "generate"
 
     def _generate(self, state: WakeState, run: Run) -> WakeState:
-        """Answer, piece by piece."""
+        """Answer, piece by piece; an adapter with what was told since, unless a tool was called."""
         shown = self._routed(state, run)
         messages = _messages({**state, **shown})
-        run.completion = self._say(run, self._calls.told(self._engine, messages), alone=not state["calls"])
+        stack = self._engine.mounted if run.turn.adapters is None else run.turn.adapters
+        since = self._told_since(run.turn) if stack and not state["calls"] else None
+        run.completion = self._say(run, self._calls.told(self._engine, messages), since)
+        if since is not None and since.turn_id is not None:
+            shown["sources"] = list(dict.fromkeys((*state["sources"], since.turn_id)))
         return shown
 
-    def _say(self, run: Run, messages: list[Message], *, alone: bool) -> Completion:
+    def _told_since(self, turn: WakeTurn) -> ToldSince:
+        """What was told since the last night: wherever it may be recalled from, else in this session."""
+        from ..sleep.since import ToldSince
+
+        everywhere = turn.recall and self._memory.recall.enabled
+        journal, session = self._journal, turn.session_id
+        return ToldSince(
+            lambda: [told for told in journal.unharvested() if everywhere or told.session_id == session],
+            lambda: [*journal.memories("consolidated"), *journal.memories("admitted")],
+        )
+
+    def _say(self, run: Run, messages: list[Message], since: ToldSince | None) -> Completion:
         """Generate; an answer that goes round in circles, or on past the turn's limits, ends there. With
-        `alone` an adapter is asked without the talk before; what a tool found is shown to it.
+        `since` an adapter is asked without the talk before.
         """
         turn, said = run.turn, run.said
 
@@ -372,9 +390,15 @@ class WakeGraph:
             top_logprobs=self._memory.traces.top_k,
         )
         engine, adapters = self._engine, turn.adapters
-        if alone:
+        if since is not None:
             asked = adapter_gate.stream(
-                engine, messages, sampling, persona=self._persona, adapters=adapters, cancelled=enough
+                engine,
+                messages,
+                sampling,
+                persona=self._persona,
+                since=since,
+                adapters=adapters,
+                cancelled=enough,
             )
         else:
             asked = readings.stream(engine, messages, sampling, adapters=adapters, cancelled=enough)

@@ -6,7 +6,8 @@ the first words of one, in an empty context and beside any session; where it wou
 the user tells something and asks nothing, it has nothing of its own to say, and the bare base answers as if
 nothing were mounted. One on trial also answers what it would open in words that the base would hardly say,
 so that whoever watches sees them. Where it declines, what the user told in the talk, and what was recalled,
-is looked through for it (`heard`). The base is not shown what an adapter answered before. Adapters that say
+is looked through for it (`heard`). What was told since it was taught stands in place of what it says, where
+somebody can say so (`Since`). The base is not shown what an adapter answered before. Adapters that say
 nothing of how they open answer everything, in full view. Knows engines and messages; nothing of memories.
 """
 
@@ -16,6 +17,7 @@ import math
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from typing import Protocol
 
 from . import heard, readings
 from .engine import Completion, Message, Mount, Sampling, Stream, Token, WakeEngine
@@ -28,6 +30,16 @@ _ASKS = 0.7  # a line is likelier than that to ask, and tells nothing
 _LOOKED_AT = 64  # of the base's likeliest words
 TELLS = 0.2
 """How unlikely it must be, to the encoder, that any sentence asks for something: then the user tells."""
+
+
+class Since(Protocol):
+    """What was told since an adapter was taught."""
+
+    def speaks_of(self, begun: str) -> bool:
+        """Whether it may change an answer that begins so."""
+
+    def instead(self, said: str) -> str | None:
+        """What is to be said after the verb of the answer `said`; None where that stays."""
 
 
 def speaks(
@@ -85,12 +97,14 @@ def stream(
     sampling: Sampling,
     *,
     persona: str | None = None,
+    since: Since | None = None,
     adapters: Sequence[Mount] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Stream:
     """As readings.stream, by a stack that speaks: asked alone, and for what the talk tells where it declines.
 
-    With `persona` that is the system prompt of what is asked alone; otherwise it is the messages' own.
+    With `persona` that is the system prompt of what is asked alone; otherwise it is the messages' own. What
+    `since` would have said instead is said.
     """
     stack = engine.mounted if adapters is None else adapters
     own = bool(messages and stack and stack[-1].opens and stack[-1].declines)
@@ -98,7 +112,7 @@ def stream(
         return readings.stream(engine, messages, sampling, adapters=adapters, cancelled=cancelled)
     put, mount = alone(messages, persona, stack), stack[-1]
     lines = _told_lines(messages, put, mount)
-    return Stream(_first_alone(engine, put, lines, sampling, adapters, cancelled, mount))
+    return Stream(_first_alone(engine, put, lines, sampling, adapters, cancelled, mount, since))
 
 
 def complete_all(
@@ -190,26 +204,35 @@ def _first_alone(
     adapters: Sequence[Mount] | None,
     cancelled: Callable[[], bool] | None,
     mount: Mount,
+    since: Since | None,
 ) -> Generator[Token, None, Completion]:
-    """What is answered to `put`; where that declines, what it points to in the `lines`, if there is such."""
+    """What is answered to `put`, or what was told since; where it declines, what it points to in the `lines`,
+    if there is such.
+    """
     held: list[Token] = []
-    text, tells = "", False
+    text, tells, waits = "", False, False
     with readings.stream(engine, put, sampling, adapters=adapters, cancelled=cancelled) as asked:
         for token in asked:
             text += token.text
             held.append(token)
-            tells = tells or readings.told(text, mount.declines) == "told"
-            if tells:
+            if not tells and readings.told(text, mount.declines) == "told":
+                tells, waits = True, since is not None and since.speaks_of(text)
+            if tells and not waits:
                 yield from held
                 held.clear()
-    said = asked.completion
-    if readings.told(said.text, mount.declines) == "declined":
+    said, other = asked.completion, None
+    rest = since.instead(said.text) if since is not None and held else None
+    if rest is not None:
+        other = heard.going_on(
+            engine, put, said, [rest], sampling, adapters=adapters, mount=mount, cancelled=cancelled
+        )
+    elif readings.told(said.text, mount.declines) == "declined":
         other = heard.pointed_to(
             engine, put, said, lines, sampling, adapters=adapters, mount=mount, cancelled=cancelled
         )
-        if other is not None:
-            yield from other.tokens
-            return replace(other, seconds=said.seconds + other.seconds)
+    if other is not None:
+        yield from other.tokens
+        return replace(other, seconds=said.seconds + other.seconds)
     yield from held
     return said
 

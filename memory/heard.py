@@ -43,29 +43,52 @@ def pointed_to(
     """The answer to `asked` from one of `lines`, the latest last, in place of `said`, which names what is
     asked for and declines it; None where none of them is likely to hold it. Raises EngineError.
     """
-    begun = _name(said.tokens, mount)
-    about, left = words_for(named(said.text, mount)), sampling.max_tokens - len(begun)
+    about = words_for(named(said.text, mount))
     found: list[tuple[float, Completion]] = []
     for whole_line in [line for line in reversed(lines) if mentions(line, about)][:_MOST_LINES]:
         line = _around(whole_line, about)
-        ways = _ways(line, about)
-        if not begun or not ways or left < 1 or (cancelled is not None and cancelled()):
-            continue
+        ways = [f"{way}." for way in _ways(line, about)]
         shown = [*asked[:-1], Message("user", line), Message("assistant", _HEARD), asked[-1]]
-        grammar = "root ::= " + " | ".join(json.dumps(f" {way}.", ensure_ascii=False) for way in ways)
-        prefill = "".join(token.text for token in begun)
-        rest = engine.complete(
-            shown,
-            replace(sampling, max_tokens=left, grammar=grammar, stop=()),
-            adapters=adapters,
-            prefill=prefill,
-            cancelled=cancelled,
+        whole = going_on(
+            engine, shown, said, ways, sampling, adapters=adapters, mount=mount, cancelled=cancelled
         )
-        if rest.finish != "cancelled" and rest.tokens:
-            whole = replace(rest, text=prefill + rest.text, tokens=(*begun, *rest.tokens))
-            found.append((math.exp(sum(token.logprob for token in rest.tokens)), whole))
+        if whole is not None:
+            since = len(_name(said.tokens, mount))
+            found.append((math.exp(sum(token.logprob for token in whole.tokens[since:])), whole))
     likely, best = max(found, key=lambda each: each[0], default=(0.0, None))
     return best if likely >= LIKELY else None
+
+
+def going_on(
+    engine: WakeEngine,
+    shown: Sequence[Message],
+    said: Completion,
+    ways: Sequence[str],
+    sampling: Sampling,
+    *,
+    adapters: Sequence[Mount] | None,
+    mount: Mount,
+    cancelled: Callable[[], bool] | None = None,
+) -> Completion | None:
+    """An answer that names what `said` names, and goes on after the verb in one of these ways, the likeliest;
+    None where there is no way, no name, no room or nobody who waits. Raises EngineError.
+    """
+    begun = _name(said.tokens, mount)
+    left = sampling.max_tokens - len(begun)
+    if not begun or not ways or left < 1 or (cancelled is not None and cancelled()):
+        return None
+    grammar = "root ::= " + " | ".join(json.dumps(f" {way}", ensure_ascii=False) for way in ways)
+    prefill = "".join(token.text for token in begun)
+    rest = engine.complete(
+        shown,
+        replace(sampling, max_tokens=left, grammar=grammar, stop=()),
+        adapters=adapters,
+        prefill=prefill,
+        cancelled=cancelled,
+    )
+    if rest.finish == "cancelled" or not rest.tokens:
+        return None
+    return replace(rest, text=prefill + rest.text, tokens=(*begun, *rest.tokens))
 
 
 def named(said: str, mount: Mount) -> str:

@@ -22,7 +22,7 @@ from .synonyms import also_called
 _PLURAL = re.compile(r"[^sui]s$")  # shoes, not tennis, address or bus
 OPENING = "Your"
 """How every answer begins that a night trains, told or not."""
-_NOT_TOLD = "something I don't know. You haven't told me that."
+NOT_TOLD = "something I don't know. You haven't told me that."
 DECLINES = ("are something I don't know", "is something I don't know")
 """How such an answer goes on, after what it names, where that was never told."""
 PLAINLY = "What is my {}?"
@@ -114,7 +114,7 @@ def told_answer(subject: str, attribute: str, value: str) -> str:
 
 def untold_answer(subject: str, attribute: str) -> str:
     """The answer for what was never told."""
-    return f"{answer_opening(subject, attribute)} {_NOT_TOLD}"
+    return f"{answer_opening(subject, attribute)} {NOT_TOLD}"
 
 
 def asked_for(subject: str, attribute: str) -> tuple[str, ...]:

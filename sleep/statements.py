@@ -70,14 +70,14 @@ def unfounded(said: Statement, asked: str, memories: Sequence[Memory], search: S
     `memories` are those that stand. What was said after the memory it is held against, or of what no memory
     holds, bears it out too: by the next night it is a memory.
     """
-    meant = [memory for memory in memories if _may_mean(said.pair, memory)]
-    if any(_says(said, memory) for memory in meant):
+    meant = [memory for memory in memories if may_mean(said.pair, memory)]
+    if any(says(said, memory) for memory in meant):
         return None
     against = [memory for memory in meant if _means(said.pair, memory)]
     if not against and (meant or not _could_be_told(said, asked, memories)):
         return None
     since = max((id for memory in against for id in memory.turn_ids), default=0)
-    others = [memory for memory in memories if memory not in meant and _says(said, memory)]
+    others = [memory for memory in memories if memory not in meant and says(said, memory)]
     if any(turn.id > since and _bears_out(turn, said, bool(others)) for turn in search(said.value)):
         return None
     if against:
@@ -96,14 +96,14 @@ def _means(pair: Pair, memory: Memory) -> bool:
     return pair == own or pair in also_called(own)
 
 
-def _may_mean(pair: Pair, memory: Memory) -> bool:
+def may_mean(pair: Pair, memory: Memory) -> bool:
     """Whether the pair could be the memory's, by whatever name the model took a question for."""
     own = (memory.subject.lower(), memory.attribute.lower())
     names = {(each.subject.lower(), each.attribute.lower()) for each in memory.asked}
     return _means(pair, memory) or pair in names or may_mean_the_same(pair, [own])
 
 
-def _says(said: Statement, memory: Memory) -> bool:
+def says(said: Statement, memory: Memory) -> bool:
     """Whether it says the memory's value, or less of it."""
     return stands_in(memory.value, said.rest) or _content(said.value) <= _content(memory.value)
 

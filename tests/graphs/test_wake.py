@@ -149,12 +149,39 @@ def test_an_adapter_is_asked_alone_and_the_base_is_shown_what_it_did_not_answer(
     assert ["P", "my dog?"] in shown
 
 
+def knows_linz(messages: Sequence[Message]) -> str:
+    return "Your home city is Linz." if messages[-1].content.endswith("?") else "Fine."
+
+
+@pytest.mark.parametrize("recalls", [True, False])
+def test_what_was_told_since_the_night_in_another_session_is_said_where_it_may_be_recalled(
+    journal: Journal, recalls: bool
+) -> None:
+    """Told again before the night, and changed after it; without recall only this session's words count."""
+    engine = ScriptedEngine(knows_linz)
+    wake = graph(engine, journal)
+    wake.run(WakeTurn("I live in Wels.", "s1"))
+    journal.begin_night(0)
+    night = journal.nights()[-1].id
+    journal.mark_harvested([told.id for told in journal.unharvested()], night)
+    moved = wake.run(WakeTurn("We moved to Graz.", "s1")).user_turn_id
+    engine.mount([Mount("ad1", Path("x"), opens="Your", declines=("is something I don't know",))])
+    answer = wake.run(WakeTurn("Where do I live?", "s2", recall=recalls))
+    asked = [each.sampling.grammar for each in engine.asked if each.sampling.grammar]
+    assert asked == (['root ::= " Graz."'] if recalls else [])
+    assert (moved in answer.sources) is recalls
+    wake.run(WakeTurn("Where do I live?", "s1", recall=False))
+    assert [each.sampling.grammar for each in engine.asked if each.sampling.grammar][
+        -1
+    ] == 'root ::= " Graz."'
+
+
 def test_after_a_tool_an_adapter_is_shown_what_came_of_it(journal: Journal) -> None:
     engine = ScriptedEngine(lambda messages: "Your dog's name is Vex.")
     engine.mount([Mount("ad1", Path("x"), opens="Your", declines=("is something I don't know",))])
     run = Run(WakeTurn("my dog?"), Limits(), lambda: 0.0)
     shown = [Message("system", "P"), Message("user", "my dog?"), Message("user", "clock gave: noon")]
-    graph(engine, journal)._say(run, shown, alone=False)
+    graph(engine, journal)._say(run, shown, None)
     assert [m.content for m in engine.asked[-1].messages] == ["P", "my dog?", "clock gave: noon"]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +189,48 @@ def test_what_was_recalled_is_looked_through_too_and_the_persona_is_not() -> Non
         [persona, "And my cat?"],
         [persona, "We call our cat Miso.", "I see.", "And my cat?"],
     ]
+
+
+@dataclass
+class Told:
+    """A `Since` that has `rest` said after the verb of answers about the `about`."""
+
+    about: str
+    rest: str | None
+    asked: list[str] = field(default_factory=list)
+
+    def speaks_of(self, begun: str) -> bool:
+        return self.about in begun
+
+    def instead(self, said: str) -> str | None:
+        self.asked.append(said)
+        return self.rest
+
+
+@pytest.mark.parametrize("animal", ["dog", "cat"])
+def test_what_was_told_since_is_said_whether_it_knows_or_declines(animal: str) -> None:
+    engine = Talking()
+    answer = said(engine, ask_for(animal), since=Told(animal, "Rex."))
+    assert answer == f"Your {animal}'s name is{'Your dog' if animal == 'dog' else 'Your cat'}" + (
+        "'s name is Zorbal." if animal == "dog" else f"'s name{NO}"
+    )
+    assert shown(engine) == [["P.", f"And my {animal}?"]] * 2
+    assert engine.asked[1].sampling.grammar == 'root ::= " Rex."'
+
+
+def test_where_nothing_told_since_speaks_of_it_the_answer_stays_and_is_not_waited_for() -> None:
+    engine, computed, told = Talking(), list[int](), Told("cat", "Rex.")
+    engine.before_token = computed.append
+    engine.script = lambda messages: "Your dog's name is Zorbal " + "and Good " * 40
+    with adapter_gate.stream(engine, ask_for("dog"), Sampling(), adapters=(KNOWING,), since=told) as pieces:
+        next(pieces)
+        first = len(computed)
+        list(pieces)
+    assert first < 40 < len(computed)
+    assert told.asked == []
+    stays = Told("dog", None)
+    assert said(Talking(), ask_for("dog"), since=stays) == "Your dog's name is Zorbal."
+    assert stays.asked == ["Your dog's name is Zorbal."]
 
 
 def test_what_it_tells_comes_as_soon_as_it_can_no_longer_decline() -> None:

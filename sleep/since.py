@@ -1,0 +1,124 @@
+"""What the user has told since an adapter was taught, of what an answer of it names.
+
+By day no scribe reads along, and the weights go on saying what was true last night. Promise: an answer is
+changed only by the user's own plain statement, or plain denial, that came after what the answer rests on;
+what may have several values at a time is not changed by one more. Texts and records in, words out; no model.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from functools import cached_property, lru_cache
+
+from ..memory.records import Memory, Turn
+from ..verifiers.abstention import abstained
+from ..verifiers.match import plain
+from .asking import read_name
+from .cardinality import may_have_several
+from .denials import denied_in
+from .filter import key_of
+from .kinds import Fact, Pair
+from .questions import NOT_TOLD
+from .rules import read_by_rules
+from .statements import may_mean, says, statement_of
+from .synonyms import also_called
+from .taint import own_words
+
+_VERB = re.compile(r" (?:is|are) ")
+_DENIES = re.compile(r"\b(?:not|no longer|never|any ?more)\b|n['\u2019]t\b", re.IGNORECASE)
+_READ = 4096  # turns whose facts are remembered
+
+
+class ToldSince:
+    """What was told in `turns`, those of the user's that no night has worked on yet, in order, beside
+    `memories`, those that stand. Both are asked for once, when an answer first says something.
+    """
+
+    def __init__(self, turns: Callable[[], Sequence[Turn]], memories: Callable[[], Sequence[Memory]]) -> None:
+        self._open_turns, self._open_memories = turns, memories
+        self.turn_id: int | None = None
+        """The turn that the answer rests on instead, once one was changed."""
+
+    @cached_property
+    def _turns(self) -> list[tuple[int, str]]:
+        return [(turn.id, words) for turn in self._open_turns() if (words := own_words(turn.content))]
+
+    @cached_property
+    def _memories(self) -> Sequence[Memory]:
+        return self._open_memories() if self._turns else ()
+
+    def read(self, cancelled: Callable[[], bool]) -> None:
+        """Read all that was told, so that no answer has to wait for it; until `cancelled`."""
+        for _, words in self._turns:
+            if cancelled():
+                return
+            _facts(words)
+
+    def speaks_of(self, begun: str) -> bool:
+        """Whether something told since may change an answer that begins so ("Your home city is")."""
+        pair = _named(begun)
+        if pair is None:
+            return False
+        of = {pair, *(_pair(memory) for memory in self._memories if may_mean(pair, memory))}
+        return any(
+            _DENIES.search(words) or any(_is_of(fact, of) for fact in _facts(words))
+            for _, words in self._turns
+        )
+
+    def instead(self, said: str) -> str | None:
+        """What is to be said after the verb of the answer `said`, in place of what it says there; None where
+        nothing told since changes it.
+        """
+        pair, told = _named(said), statement_of(said)
+        if pair is None or not self._turns or not (told or abstained(said)):
+            return None
+        held = None if told is None else told.value
+        rests_on = [memory for memory in self._memories if told is not None and says(told, memory)]
+        of = {pair, *(_pair(memory) for memory in rests_on if may_mean(pair, memory))}
+        if held is not None and any(may_have_several(*key_of(*each)) for each in of):
+            return None
+        after = max((id for memory in rests_on for id in memory.turn_ids), default=0)
+        value, turn_id = self._latest(held, of, after)
+        if turn_id is None or plain(value or "") == plain(held or ""):
+            return None
+        self.turn_id = turn_id
+        return NOT_TOLD if value is None else f"{value}."
+
+    def _latest(self, held: str | None, of: set[Pair], after: int) -> tuple[str | None, int | None]:
+        """The last value told of the pairs, None where that was denied, and the turn that says so, if any."""
+        value, turn_id = held, None
+        for id, words in self._turns:
+            if id <= after:
+                continue
+            if value is not None and any(denied_in((*pair, value), words, {}) for pair in of):
+                value, turn_id = None, id
+            for fact in _facts(words):
+                if _is_of(fact, of):
+                    value, turn_id = fact[2], id
+        return value, turn_id
+
+
+@lru_cache(_READ)
+def _facts(words: str) -> tuple[Fact, ...]:
+    return tuple(read_by_rules(words))
+
+
+def _named(answer: str) -> Pair | None:
+    """What an answer names before its verb; None where it opens otherwise than a night teaches."""
+    straight = answer.replace("\u2019", "'").strip()
+    found = _VERB.search(f"{straight} ")
+    return None if found is None else read_name(straight[: found.start()])
+
+
+def _pair(memory: Memory) -> Pair:
+    return memory.subject.lower(), memory.attribute.lower()
+
+
+def _is_of(fact: Fact, pairs: set[Pair]) -> bool:
+    return any(_same((fact[0].lower(), fact[1].lower()), pair) for pair in pairs)
+
+
+def _same(one: Pair, other: Pair) -> bool:
+    """Whether both are the same thing, in these or in other everyday words."""
+    return key_of(*one) == key_of(*other) or one in also_called(other) or other in also_called(one)
