@@ -44,6 +44,7 @@ _RELATIVES = {
     "sis": "sister",
 }
 USER = "user"
+_PAST = re.compile(r"\b(?:previous|former|past|old|first)\b")
 _NOTES = Sampling(max_tokens=_ANSWER_TOKENS)
 _AT_ONCE = 16  # turns read side by side
 _LEAST_CHARS = 200  # a piece that does not fit and is shorter means that no piece can
@@ -241,20 +242,33 @@ def _with_rules(written: Sequence[Candidate], piece: _Piece) -> list[Candidate]:
 
 
 def _mistaken(written: Candidate, rule: Candidate, text: str) -> bool:
-    """Whether the scribe gave to another what the rules read as somebody's.
+    """Whether the scribe took what the rules read plainly for something else, or for somebody else's.
 
     A name is another's where that other stands in the text too; the scribe's own word for whoever has the
-    name ("dog" for a dachshund) is left, if it is for an animal.
+    name ("dog" for a dachshund) is left, if it is for an animal. So is its own word for the same thing.
     """
-    if written.subject == rule.subject:
+    if may_mean_the_same(_pair(written), [_pair(rule)]):
         return False
-    if written.subject == USER:
-        return True
-    if (written.attribute, rule.attribute) != ("name", "name") or may_mean_the_same(
-        _pair(written), [_pair(rule)]
-    ):
-        return False
-    return not is_pet(rule.subject) or bool(re.search(rf"\b{re.escape(written.subject)}\b", text.casefold()))
+    if USER not in (written.subject, rule.subject) and written.subject != rule.subject:
+        if written.attribute == rule.attribute == "name":
+            beside = re.search(rf"\b{re.escape(written.subject)}\b", text.casefold())
+            return not is_pet(rule.subject) or bool(beside)
+        if written.attribute != rule.attribute and {*written.subject.split()}.isdisjoint(
+            rule.subject.split()
+        ):
+            return False
+    return not _of_one_thing(written, rule)
+
+
+def _of_one_thing(written: Candidate, rule: Candidate) -> bool:
+    """Whether both name the same in other words: "favourite trail" and "favourite hiking trail"."""
+    ours, theirs = written.attribute.split(), rule.attribute.split()
+    if written.subject != rule.subject:
+        return not (
+            {*ours}.isdisjoint(rule.subject.split()) and {*theirs}.isdisjoint(written.subject.split())
+        )
+    past = [bool(_PAST.search(each.attribute)) for each in (written, rule)]
+    return past[0] is past[1] and not {*ours}.isdisjoint(theirs)
 
 
 def _pair(candidate: Candidate) -> kinds.Pair:

@@ -17,6 +17,7 @@ from itertools import zip_longest
 from ..memory.records import Asked, Memory
 from . import kinds
 from .kinds import Pair, words
+from .rule_words import is_pet, is_somebody
 from .synonyms import also_called
 
 _PLURAL = re.compile(r"[^sui]s$")  # shoes, not tennis, address or bus
@@ -122,19 +123,26 @@ def asked_for(subject: str, attribute: str) -> tuple[str, ...]:
     known = _bank_by_key().get((subject, attribute))
     if known:
         return known.asked
-    shared = attribute in _SHARED and subject != "user"
     of_turns = kinds.everyday_questions().get((subject, attribute), ())
-    return tuple(dict.fromkeys((*of_turns, *(_of_relatives(subject, attribute) if shared else ()))))
+    return tuple(
+        dict.fromkeys((*of_turns, *(() if subject == "user" else _of_relatives(subject, attribute))))
+    )
 
 
 _SHARED = ("name", "job", "age", "birthday", "home city")
 _RELATIVES = ("sister", "brother", "daughter", "son", "cousin", "best friend", "dog")
+"""Of whom the bank asks these; what else it asks of somebody is asked of anybody."""
 
 
 @cache
 def _of_relatives(subject: str, attribute: str) -> tuple[str, ...]:
     """The bank's questions for this attribute of a relative, asked of `subject` instead."""
-    relatives = [kind for kind in kinds.bank() if kind.attribute == attribute and kind.subject in _RELATIVES]
+    relatives = [
+        kind
+        for kind in kinds.bank()
+        if kind.attribute == attribute
+        and (kind.subject in _RELATIVES if attribute in _SHARED else _alike(kind.subject, subject))
+    ]
     questions = [
         question.replace(f"my {kind.subject}", f"my {subject}")
         for kind in relatives
@@ -142,6 +150,11 @@ def _of_relatives(subject: str, attribute: str) -> tuple[str, ...]:
         if f"my {kind.subject}" in question and not re.search(r"\b(?:she|he|her|his|him)\b", question)
     ]
     return tuple(dict.fromkeys(questions))[:16]
+
+
+def _alike(one: str, other: str) -> bool:
+    """Whether both are people, or both are animals."""
+    return is_somebody(one) and is_somebody(other) and is_pet(one) is is_pet(other)
 
 
 def vary(question: str, rng: random.Random) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 
 from .kinds import Fact, bank
+from .rule_life import rows_of_life
 from .rule_words import (
     BE_ME,
     CLAUSE_END,
@@ -238,7 +239,7 @@ _THINGS: tuple[_Row, ...] = (
     (
         (
             rf"{PERSON} (?i:plays? )(?i:the )?(?P<value>{INSTRUMENT})\b(?! "
-            rf"(?:card|game|part|solo))"
+            rf"(?:card|game|part|solo|d[ae] ))"
         ),
         _about("instrument"),
     ),
@@ -313,7 +314,7 @@ _OWN_WORDS: tuple[_Row, ...] = (  # "my X is Y", "my X's Y is Z", "Y is my favou
 @cache
 def rules() -> tuple[Rule, ...]:
     """Every rule, in the order they are tried."""
-    rows = (*_NAMES, *_PLACES, *_DATES, *_work(), *_THINGS, *_OWN_WORDS)
+    rows = (*_NAMES, *_PLACES, *_DATES, *_work(), *_THINGS, *_OWN_WORDS, *rows_of_life())
     return tuple((re.compile(LEAD + pattern), facts) for pattern, facts in rows)
 
 

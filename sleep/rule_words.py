@@ -196,6 +196,12 @@ _OWN = {  # "my X is Y": what people call it, and the attribute's word
     "brand": "brand",
     "number plate": "number plate",
     "day off": "day off",
+    "sport": "sport",
+    "personal best": "personal best",
+    "retirement plan": "retirement plan",
+    "dream job": "dream job",
+    "first job": "first job",
+    "lucky charm": "lucky charm",
 }
 ONLY_OF_THINGS = "breed|colou?r|model|make|brand|number plate"
 _PLAINER = {
@@ -255,7 +261,7 @@ PHRASE = (
     r"(?P<value>(?!(?i:not|about|no|now|when|that|how|what|why|where|if|to|"
     r"it|still|also|always|so|too|very|just|there|here|this|"
     r"these|those|something|nothing|anything|everything|probably|definitely|"
-    r"gone|broken|full|over|coming|getting|my|your|on its|"
+    r"gone|broken|changed|full|over|coming|getting|my|your|on its|"
     r"unknown|a secret|none|one)\b)[\w'&.-]*\w(?: (?!(?:and|but|so|because|"
     r"since|though|although|when|"
     r"which|who|btw|by the way|now|these days|nowadays|lately|at the moment|if)\b)"

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 
 from .kinds import Fact, pools
+from .rule_life import is_street
 from .rule_table import Rule, next_named, rules, somebody_in
 
 # --- What a text must not be ---------------------------------------------------------
@@ -77,11 +78,11 @@ _SPEAKER = re.compile(r"^\W*(?!PS\b|Correction\b|Update\b|Note\b|Reminder\b|FYI\
 
 
 def _placed(fact: Fact) -> Fact:
-    """A country is not a city."""
+    """A country is not a city, and no street is."""
     subject, attribute, value = fact
-    return (
-        (subject, "home country", value) if attribute == "home city" and value in pools()["country"] else fact
-    )
+    if attribute == "home city" and value in pools()["country"]:
+        return subject, "home country", value
+    return (subject, "street", value) if attribute == "home city" and is_street(value) else fact
 
 
 def invented(text: str) -> bool:

@@ -11,6 +11,7 @@ from itertools import product
 from .kinds import Pair
 
 _SUBJECTS: dict[str, tuple[str, ...]] = {
+    "aunt": ("auntie",),
     "baby": ("child",),
     "best friend": ("closest friend", "best mate"),
     "bicycle": ("bike",),
@@ -28,8 +29,11 @@ _SUBJECTS: dict[str, tuple[str, ...]] = {
     "flat": ("apartment", "home"),
     "flatmate": ("roommate", "housemate"),
     "girlfriend": ("partner", "other half"),
+    "childminder": ("babysitter", "nanny"),
+    "granddaughter": ("grandchild",),
     "grandfather": ("grandpa", "granddad"),
     "grandmother": ("gran", "grandma"),
+    "grandson": ("grandchild",),
     "house": ("home",),
     "hens": ("chickens",),
     "husband": ("spouse", "partner", "other half"),
@@ -69,8 +73,10 @@ _ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "allergy": ("food allergy",),
     "birthday": ("date of birth", "birth date"),
     "coffee order": ("usual drink", "favourite drink"),
-    "degree subject": ("field of study", "subject"),
+    "degree subject": ("field of study", "subject", "course"),
     "dream destination": ("dream trip", "dream holiday"),
+    "bus line": ("bus", "bus number"),
+    "collection": ("thing collected",),
     "employer": ("workplace", "company"),
     "favourite dish": ("favourite food", "favourite meal"),
     "favourite drink": ("usual drink",),
@@ -78,6 +84,7 @@ _ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "fear": ("phobia",),
     "food allergy": ("allergy",),
     "football club": ("favourite team", "team"),
+    "hated food": ("disliked food", "least favourite food"),
     "hobby": ("pastime", "free time activity"),
     "home city": ("city", "town", "home"),
     "hometown": ("birthplace",),
@@ -87,18 +94,46 @@ _ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "neighbourhood": ("area", "part of town"),
     "next trip destination": ("trip destination", "holiday destination"),
     "operation": ("surgery",),
+    "operation date": ("surgery date",),
     "phobia": ("fear",),
     "previous job": ("former job", "old job"),
+    "pupils": ("number of pupils", "class size"),
+    "saving goal": ("savings goal",),
+    "school subject taught": ("subject taught", "subject"),
+    "side job": ("part-time job", "weekend job"),
+    "street": ("address", "home street"),
     "team": ("club",),
     "trip date": ("departure date", "travel date"),
+    "usual breakfast": ("breakfast",),
+    "wake-up time": ("getting-up time", "alarm time"),
 }
+_WHOLE = frozenset(("best friend", "guinea pig", "sewing machine", "team lead", "house plant"))
+"""Subjects of two words that mean another thing by the last one alone."""
+_OF_EVENTS = ("date", "location", "destination")
 
 
 def _subjects(subject: str) -> tuple[str, ...]:
     if subject in _BIRDS:
         return ("bird", "pet")
     of_any = ("pet",) if subject in _PETS else ()
-    return (*of_any, *_SUBJECTS.get(subject, ()))
+    return (*of_any, *_SUBJECTS.get(subject, ()), *_head(subject))
+
+
+def _head(subject: str) -> tuple[str, ...]:
+    """The noun that words before it only tell apart from others: an exam for a physics exam."""
+    before, _, noun = subject.rpartition(" ")
+    whole = not before or "'" in subject or subject in _WHOLE or " in " in f" {before} "
+    return () if whole else (noun,)
+
+
+def _turned_round(pair: Pair) -> tuple[Pair, ...]:
+    """The date of an exam for the user's exam date, and the other way round."""
+    subject, attribute = pair
+    if subject != "user":
+        of_user = ("user", f"{subject} {attribute}")
+        return (of_user,) if attribute in _OF_EVENTS and "'" not in subject else ()
+    event, _, what = attribute.rpartition(" ")
+    return ((event, what),) if event and what in _OF_EVENTS else ()
 
 
 def also_called(pair: Pair) -> tuple[Pair, ...]:
@@ -111,4 +146,5 @@ def also_called(pair: Pair) -> tuple[Pair, ...]:
         *((other, attribute) for other in subjects),
         *((subject, other) for other in attributes),
         *product(subjects[:1], attributes[:1]),
+        *_turned_round(pair),
     )

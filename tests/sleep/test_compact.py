@@ -110,6 +110,25 @@ def test_a_name_is_not_somebody_else_s_who_stands_beside_it() -> None:
     assert [(c.writer, c.subject) for c in found] == [("scribe", "dog")]
 
 
+@pytest.mark.parametrize(
+    ("written", "text", "holds"),
+    [
+        ("user | floor | Rua Augusta", "I rent a room on Rua Augusta.", "rules"),
+        ("motorbike | make | Simca", "I still drive an old Simca.", "rules"),
+        ("band | name | dulzaina", "Every Friday I play the dulzaina.", "rules"),
+        ("user | job | potter", "I'm a retired potter.", "rules"),
+        ("user | favourite hiking trail | Kungsleden", "My favourite trail is Kungsleden.", "scribe"),
+        ("user | neighbourhood | Bodija", "I live in Bodija.", "scribe"),
+        ("user | summer cabin location | Oppdal", "Our cabin is in Oppdal.", "scribe"),
+    ],
+)
+def test_a_plain_statement_is_what_the_rules_say_unless_the_scribe_only_words_it_otherwise(
+    written: str, text: str, holds: str
+) -> None:
+    found = compacted(saying(written), turn(text))
+    assert [each.writer for each in found] == [holds]
+
+
 # Known by name
 
 

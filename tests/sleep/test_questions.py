@@ -25,6 +25,7 @@ from dormouse.sleep.questions import (
     vary,
     ways_for,
 )
+from dormouse.sleep.synonyms import also_called
 from dormouse.verifiers.abstention import abstained
 
 ODD = [("boat", "mooring fee"), ("user", "saddle maker"), ("boss", "catchphrase"), ("uncle", "home city")]
@@ -163,6 +164,41 @@ def test_a_relative_that_the_bank_lacks_is_asked_for_like_others() -> None:
     asked = asked_for("great-uncle", "home city")
     assert asked
     assert all("great-uncle" in question for question in asked)
+
+
+def test_what_the_bank_asks_of_anybody_is_asked_of_everybody() -> None:
+    keys = {kind.key for kind in kinds.bank()}
+    assert ("boyfriend", "instrument") not in keys and ("daughter", "instrument") in keys
+    asked = asked_for("boyfriend", "instrument")
+    assert asked and all("my boyfriend" in question.lower() for question in asked)
+    assert asked_for("piano", "instrument") == ()
+    assert ("dog", "fear") in keys
+    assert asked_for("cat", "fear") and not asked_for("boyfriend", "fear")
+
+
+@pytest.mark.parametrize(
+    ("pair", "other", "called"),
+    [
+        (("physics exam", "date"), ("exam", "date"), True),
+        (("physics exam", "date"), ("user", "physics exam date"), True),
+        (("user", "operation date"), ("operation", "date"), True),
+        (("summer cottage", "location"), ("cottage", "location"), True),
+        (("neighbour's parrot", "name"), ("parrot", "name"), False),
+        (("guinea pig", "name"), ("pig", "name"), False),
+        (("mother in law", "name"), ("law", "name"), False),
+        (("user", "date"), ("", "date"), False),
+    ],
+)
+def test_what_is_told_apart_by_a_word_goes_by_its_plain_noun_too(
+    pair: tuple[str, str], other: tuple[str, str], called: bool
+) -> None:
+    assert (other in also_called(pair)) is called
+
+
+def test_two_that_share_their_plain_noun_do_not_go_by_it() -> None:
+    physics, history = a_memory("physics exam", "date", "9 June"), ("history exam", "date")
+    assert ("exam", "date") in ways_for(physics, random.Random(1), held_back=2).names
+    assert ("exam", "date") not in ways_for(physics, random.Random(1), held_back=2, taken=[history]).names
 
 
 def test_what_only_turns_told_of_is_asked_for_as_they_ask() -> None:
