@@ -186,7 +186,7 @@ _PLACES: tuple[_Row, ...] = (
     ),
     (
         (
-            rf"{PERSON}(?i:'ve| have| has)?(?i: just| recently| finally)? moved "
+            rf"{PERSON}(?i:'ve| have| has|'s)?(?i: just| recently| finally)? moved "
             rf"(?:back |over |here )?to {PLACE}"
             r"(?=\s*(?:[.,;!\n]|$|\b(?:last|this|in|from|a|two|three|\d+|when|"
             r"for|with|and|but|because|recently|years?)\b))"

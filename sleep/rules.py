@@ -73,6 +73,8 @@ _TALK = re.compile(r"\b(I|me|my|we|our|is|am|was|i'm)\b")
 _SENTENCE = re.compile(
     r"[^.!?\n]*(?:(?:[.](?=\w)|(?<=\b[DSM][rts])[.](?= [A-Z])|(?<=\bMrs)[.])[^.!?\n]*)*[.!?\n]*"
 )
+_NOW = re.compile(r"(\b(?:is|am|are|was)|'(?:s|m|re)) (?:now|currently|actually)(?= [\w'\u2019-])")
+"""A word that says no more than that it is so now, between a verb and what it says."""
 _ASIDE = 4  # words; after so short a sentence ("Don't ask.") the talk is still of the same
 _SPEAKER = re.compile(r"^\W*(?!PS\b|Correction\b|Update\b|Note\b|Reminder\b|FYI\b)[A-Z]\w+(?: [A-Z]\w+)?\s*$")
 
@@ -101,7 +103,7 @@ def _without_quotes(match: re.Match[str]) -> str:
 
 
 def _plain(text: str) -> str:
-    return _QUOTED.sub(_without_quotes, text.translate(_APOSTROPHES))
+    return _NOW.sub(r"\1", _QUOTED.sub(_without_quotes, text.translate(_APOSTROPHES)))
 
 
 def _read_sentence(sentence: str, table: tuple[Rule, ...]) -> Iterator[tuple[int, Fact]]:

@@ -8,13 +8,14 @@ what may have several values at a time is not changed by one more. Texts and rec
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
 
 from ..memory.records import Memory, Turn
 from ..verifiers.abstention import abstained
 from ..verifiers.match import plain
 from .asking import read_name
+from .by_name import names_among, with_nouns
 from .cardinality import may_have_several
 from .denials import denied_in
 from .filter import key_of
@@ -42,11 +43,17 @@ class ToldSince:
 
     @cached_property
     def _turns(self) -> list[tuple[int, str]]:
-        return [(turn.id, words) for turn in self._open_turns() if (words := own_words(turn.content))]
+        """The user's own words by turn, with the noun for each name that stands alone."""
+        told = [(turn.id, words) for turn in self._open_turns() if (words := own_words(turn.content))]
+        return [(id, with_nouns(words, self._names)) for id, words in told] if told else []
+
+    @cached_property
+    def _names(self) -> Mapping[str, str]:
+        return names_among((memory.subject, memory.attribute, memory.value) for memory in self._memories)
 
     @cached_property
     def _memories(self) -> Sequence[Memory]:
-        return self._open_memories() if self._turns else ()
+        return self._open_memories()
 
     def read(self, cancelled: Callable[[], bool]) -> None:
         """Read all that was told, so that no answer has to wait for it; until `cancelled`."""

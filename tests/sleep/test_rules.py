@@ -85,6 +85,13 @@ TOLD: list[tuple[str, list[Fact]]] = [
     ),
 ]  # fmt: skip
 
+OF_NOW: list[tuple[str, list[Fact]]] = [
+    ("My boyfriend is now Santiago.", [("boyfriend", "name", "Santiago")]),
+    ("my favourite colour is actually teal", [("user", "favourite colour", "teal")]),
+    ("Our dog is now called Rex.", [("dog", "name", "Rex")]),
+    ("My sister's moved to Faro.", [("sister", "home city", "Faro")]),
+]  # fmt: skip
+
 OF_LIFE: list[tuple[str, list[Fact]]] = [
     ("Every Friday evening I play the dulzaina in the square.", [("user", "instrument", "dulzaina")]),
     ("My niece plays the viola da gamba.", [("niece", "instrument", "viola da gamba")]),
@@ -274,7 +281,7 @@ NOTHING = [
 ]
 
 
-@pytest.mark.parametrize(("text", "facts"), [*TOLD, *OF_LIFE])
+@pytest.mark.parametrize(("text", "facts"), [*TOLD, *OF_NOW, *OF_LIFE])
 def test_plain_statements_are_read(text: str, facts: list[Fact]) -> None:
     assert read_by_rules(text) == facts
 
@@ -284,7 +291,7 @@ def test_what_is_not_stated_gives_nothing(text: str) -> None:
     assert read_by_rules(text) == []
 
 
-@pytest.mark.parametrize("text", [text for text, _ in (*TOLD, *OF_LIFE)])
+@pytest.mark.parametrize("text", [text for text, _ in (*TOLD, *OF_NOW, *OF_LIFE)])
 def test_values_stand_in_the_text(text: str) -> None:
     assert all(value in text for _, _, value in read_by_rules(text))
 

@@ -94,6 +94,13 @@ def test_a_memory_says_what_else_an_answer_may_mean() -> None:
     assert found.instead(answer) == "Graz."
 
 
+def test_whoever_has_a_name_is_known_by_it() -> None:
+    answer = told_answer("wife", "home city", "Linz")
+    held = [memory("wife", "name", "Moira", 2)]
+    assert since("Moira has moved to Graz.", memories=held).instead(answer) == "Graz."
+    assert since("Moira has moved to Graz.").instead(answer) is None
+
+
 def test_only_what_may_change_an_answer_is_waited_for() -> None:
     found = since("My cat is called Miso.")
     assert found.speaks_of("Your cat's name is M")
