@@ -38,13 +38,14 @@ _LEAST_ANSWER_TOKENS = 8
 class Chatting:
     """How a request is answered: on which engine, with which adapters (as in WakeEngine.stream).
 
-    `aside` is what was recalled for it. `drop_oldest` lets go of the oldest messages where the context is
-    full; otherwise that is ContextOverflow.
+    `aside` is what was recalled for it, `since` what was told since the adapters were taught. `drop_oldest`
+    lets go of the oldest messages where the context is full; otherwise that is ContextOverflow.
     """
 
     engine: WakeEngine
     adapters: Sequence[Mount] | None = None
     aside: str = ""
+    since: adapter_gate.Since | None = None
     drop_oldest: bool = True
     cancelled: Callable[[], bool] = lambda: False
 
@@ -174,6 +175,7 @@ class Chatting:
             messages,
             sampling,
             persona=self._persona(request),
+            since=self.since,
             adapters=self.adapters,
             cancelled=enough,
         )

@@ -91,13 +91,14 @@ class WakeGraph:
         self._verifiers = tuple(verifiers)
         self._calls = Calls(journal, tools, limits, memory.traces.top_k)
         self._persona = persona
+        self._screen = screen or (lambda: _own_words)
         self._prompt = PromptBuilder(
             lambda: self._engine,
             journal,
             self._calls,
             persona=persona,
             memory=memory,
-            screen=screen or (lambda: _own_words),
+            screen=self._screen,
             search=search,
         )
         self._checkpoints = checkpoints
@@ -365,14 +366,10 @@ class WakeGraph:
 
     def _told_since(self, turn: WakeTurn) -> ToldSince:
         """What was told since the last night: wherever it may be recalled from, else in this session."""
-        from ..sleep.since import ToldSince
+        from ..sleep.since import since_last_night
 
         everywhere = turn.recall and self._memory.recall.enabled
-        journal, session = self._journal, turn.session_id
-        return ToldSince(
-            lambda: [told for told in journal.unharvested() if everywhere or told.session_id == session],
-            lambda: [*journal.memories("consolidated"), *journal.memories("admitted")],
-        )
+        return since_last_night(self._journal, turn.session_id, everywhere, self._screen)
 
     def _say(self, run: Run, messages: list[Message], since: ToldSince | None) -> Completion:
         """Generate; an answer that goes round in circles, or on past the turn's limits, ends there. With

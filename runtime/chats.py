@@ -27,6 +27,7 @@ from ..graphs.running import Route
 from ..memory.engine import Token, WakeEngine
 from ..memory.journal import Journal, Turn
 from ..memory.settings import MemorySettings
+from ..sleep.since import since_last_night
 from ..verifiers.abc import Claim, Step, Verifier
 
 _REMEMBERED_CHATS = 1024
@@ -151,9 +152,13 @@ class Chats:
                 once=None if once is None else self._unused(once),
             ).id
         said: list[str] = []
+        since = None
+        if heard.session is not None:
+            everywhere = self._memory.recall.enabled
+            since = since_last_night(self._journal, heard.session, everywhere, self._screen)
         try:
             stack = None if heard.user_turn_id is None else self._route(heard.user_turn_id)
-            chatting = Chatting(engine, stack, aside=aside, cancelled=cancelled)
+            chatting = Chatting(engine, stack, aside=aside, since=since, cancelled=cancelled)
             answer = self._generated(chatting, request, emit, said)
         except BaseException:
             if turn_id is not None:
@@ -166,6 +171,8 @@ class Chats:
             if answer.finish in ("stop", "length"):
                 reply = ChatMessage("assistant", answer.text)
                 self._remember((*heard.request.messages, reply), heard.session)
+        if since is not None and since.turn_id is not None:
+            sources = tuple(dict.fromkeys((*sources, since.turn_id)))
         ms = round(1000 * (time.perf_counter() - began))
         return ChatReply(answer, heard.session, turn_id, sources, ms)
 

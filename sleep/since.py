@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
 
+from ..memory.journal import Journal
 from ..memory.records import Memory, Turn
 from ..verifiers.abstention import abstained
 from ..verifiers.match import plain
@@ -26,6 +27,9 @@ from .statements import may_mean, says, statement_of
 from .synonyms import also_called
 from .taint import own_words
 
+Screen = Callable[[str], str]
+"""What of a turn's words may be shown; "" for nothing."""
+
 _VERB = re.compile(r" (?:is|are) ")
 _DENIES = re.compile(r"\b(?:not|no longer|never|any ?more)\b|n['\u2019]t\b", re.IGNORECASE)
 _READ = 4096  # turns whose facts are remembered
@@ -33,19 +37,27 @@ _READ = 4096  # turns whose facts are remembered
 
 class ToldSince:
     """What was told in `turns`, those of the user's that no night has worked on yet, in order, beside
-    `memories`, those that stand. Both are asked for once, when an answer first says something.
+    `memories`, those that stand. `screen` says what of a turn's words may be shown. All are asked for once,
+    when an answer first says something.
     """
 
-    def __init__(self, turns: Callable[[], Sequence[Turn]], memories: Callable[[], Sequence[Memory]]) -> None:
-        self._open_turns, self._open_memories = turns, memories
+    def __init__(
+        self,
+        turns: Callable[[], Sequence[Turn]],
+        memories: Callable[[], Sequence[Memory]],
+        screen: Callable[[], Screen] = lambda: own_words,
+    ) -> None:
+        self._open_turns, self._open_memories, self._screen = turns, memories, screen
         self.turn_id: int | None = None
         """The turn that the answer rests on instead, once one was changed."""
 
     @cached_property
     def _turns(self) -> list[tuple[int, str]]:
         """The user's own words by turn, with the noun for each name that stands alone."""
-        told = [(turn.id, words) for turn in self._open_turns() if (words := own_words(turn.content))]
-        return [(id, with_nouns(words, self._names)) for id, words in told] if told else []
+        turns = self._open_turns()
+        own = self._screen() if turns else own_words
+        told = [(turn.id, words) for turn in turns if (words := own(turn.content))]
+        return [(id, with_nouns(words, self._names)) for id, words in told]
 
     @cached_property
     def _names(self) -> Mapping[str, str]:
@@ -104,6 +116,17 @@ class ToldSince:
                 if _is_of(fact, of):
                     value, turn_id = fact[2], id
         return value, turn_id
+
+
+def since_last_night(
+    journal: Journal, session_id: str | None, everywhere: bool, screen: Callable[[], Screen]
+) -> ToldSince:
+    """What was told since the last night in a session, or `everywhere`, and may be shown."""
+    return ToldSince(
+        lambda: [turn for turn in journal.unharvested() if everywhere or turn.session_id == session_id],
+        lambda: [*journal.memories("consolidated"), *journal.memories("admitted")],
+        screen,
+    )
 
 
 @lru_cache(_READ)

@@ -19,6 +19,7 @@ from mcp.client.client import Client
 from served import Served, serving
 
 from dormouse.graphs.chat import ChatMessage, ChatRequest
+from dormouse.memory.engine import Mount
 from dormouse.memory.episodes.embedder import Vectors
 from dormouse.runtime.agent import Agent
 from dormouse.runtime.apps.mcp_server import memory_server
@@ -134,6 +135,33 @@ def test_no_way_shows_as_the_users_word_what_an_assistant_noted_or_a_document_sa
     agent.chat(ASKED, "chat")
     told = "\n".join(m.content for asked in engine.asked for m in asked.messages if m.role == "system")
     assert "The user told you earlier" in told and "Rex" not in told and "Fido" not in told
+
+
+def test_what_was_told_since_the_night_is_said_in_every_chat_unless_it_was_forgotten(
+    served: Served, agent: Agent
+) -> None:
+    """The adapter was taught Linz. Told again by an import after it was forgotten, Graz stays forgotten."""
+    engine: Any = served.scopes.engine()
+    engine.script = lambda messages: "Your home city is Linz."
+    night = Mount("ad1", Path("x"), opens="Your", declines=("is something I don't know",))
+    agent.space.engine.mount([night])
+    told = agent.remember("I live in Graz.", "moved")
+
+    def ask(text: str) -> list[tuple[int, ...]]:
+        body = {"messages": [{"role": "user", "content": text}], "session": "http"}
+        over_http = httpx.post(f"{served.url}/v1/chat/completions", json=body, timeout=120).json()
+        return [tuple(over_http["dormouse"]["sources"]), agent.chat(text, "chat").sources]
+
+    def said_instead() -> list[str]:
+        return [asked.sampling.grammar for asked in engine.asked if asked.sampling.grammar]
+
+    assert all(told in sources for sources in ask("Where is home?"))
+    assert said_instead() == ['root ::= " Graz."'] * 2
+    agent.forget(matching="Graz")
+    agent.remember("I live in Graz.", "import")
+    agent.space.engine.mount([night])
+    ask("Where is home?")
+    assert len(said_instead()) == 2
 
 
 def test_what_an_assistant_noted_is_recalled_where_it_is_asked_for_and_marked(agent: Agent) -> None:

@@ -114,6 +114,14 @@ def test_a_document_in_a_turn_is_not_the_users_word() -> None:
     assert since(pasted).instead(LINZ) is None
 
 
+def test_what_may_not_be_shown_changes_nothing() -> None:
+    turns = [
+        Turn(id, "s", "user", text, NOW) for id, text in ((1, "I live in Graz."), (2, "I live in Wels."))
+    ]
+    found = ToldSince(lambda: turns, lambda: (), lambda: lambda words: "" if "Wels" in words else words)
+    assert found.instead(LINZ) == "Graz."
+
+
 @pytest.mark.parametrize("most", [1, 3])
 def test_reading_ahead_reads_until_it_is_stopped(most: int) -> None:
     waited = iter([False] * most + [True])
