@@ -171,8 +171,8 @@ _DONE: tuple[_Row, ...] = (
             rf"weekends?|"
             r"in (?:the|my) (?:mornings?|evenings?|(?:spare|free) time)),? I (?:also )?(?:go|do)) "
             rf"(?P<value>{no_word_of('nothing|something|anything|shopping|cleaning|everything')}[a-z-]+ing|"
-            rf"judo|karate|yoga|"
-            rf"taekwondo|parkour|pottery|archery|gymnastics|ballet|aikido|tai chi){CLAUSE_END}"
+            rf"judo|karate|yoga|taekwondo|parkour|pottery|archery|gymnastics|ballet|aikido|"
+            rf"tai chi){CLAUSE_END}"
         ),
         _mine("hobby"),
     ),
@@ -448,8 +448,7 @@ _PLACED: tuple[_Row, ...] = (
     (
         (
             rf"(?i:my|our) {QUALIFIED}(?P<thing>(?i:(?:summer |holiday |country |mountain )(?:cottage|"
-            rf"house|home)|"
-            rf"cottage|cabin|hut|caravan|allotment)) is (?:in|at|near) {PLACE}{END}"
+            rf"house|home)|cottage|cabin|hut|caravan|allotment)) is (?:in|at|near) {PLACE}{END}"
         ),
         _stands,
     ),

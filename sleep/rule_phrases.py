@@ -25,9 +25,8 @@ def ending_before(words: str) -> str:
 
 
 GOES_ON = (
-    "and|but|so|because|since|at|in|on|with|for|from|to|of|as|this|now|these|who|which|that|or|when|"
-    "while|until|"
-    "lately|again|too|by|through|over|every|after|before|next|near|called"
+    "and|but|so|because|since|at|in|on|with|for|from|to|of|as|this|now|these|who|which|that|or|when|while|"
+    "until|lately|again|too|by|through|over|every|after|before|next|near|called"
 )
 MONTH = "January|February|March|April|May|June|July|August|September|October|November|December"
 DAY = "(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?"
@@ -47,23 +46,19 @@ WE = rf"(?i:I|we) {ADVERB}"
 I_AM = r"(?i:I'?m|I am) "
 ARE_OFF = (
     r"(?i:(?:I(?:'m| am| will be|'ll be)|we(?:'re| are| will be|'ll be)) (?:going|travelling|"
-    r"traveling|flying|off)"
-    rf" to) {PLACE}"
+    rf"traveling|flying|off) to) {PLACE}"
 )
 SPORT = (
     r"(?i:(?:american |gaelic |ice |field |roller |water |beach |table |wheelchair )?(?:football|"
-    r"handball|polo|"
-    r"basketball|netball|korfball|volleyball|rugby|tennis|badminton|squash|hockey|cricket|baseball|"
-    r"softball|golf|"
-    r"lacrosse|hurling|camogie|shinty|floorball|futsal|padel|pickleball|petanque|boules|snooker|darts))\b"
+    r"handball|polo|basketball|netball|korfball|volleyball|rugby|tennis|badminton|squash|hockey|cricket|"
+    r"baseball|softball|golf|lacrosse|hurling|camogie|shinty|floorball|futsal|padel|pickleball|"
+    r"petanque|boules|snooker|darts))\b"
 )
 NO_INSTRUMENT = no_word_of(
     r"lottery|lotto|market|stock|fields?|game|part|role|fool|victim|long|same|odds|blues|hero|heroine|"
-    r"villain|"
-    r"cards?|numbers?|horses|radio|music|songs?|tune|clown|waiting|blame|lead|main|bad|good|next|"
-    r"first|second|last|"
-    r"national|whole|other|one|old|new|piece|records?|tapes?|video|league|teams?|slots?|pools?|devil|sport|"
-    r"instrument|innocent|martyr|crowd|ball|match|demo|recording"
+    r"villain|cards?|numbers?|horses|radio|music|songs?|tune|clown|waiting|blame|lead|main|bad|good|next|"
+    r"first|second|last|national|whole|other|one|old|new|piece|records?|tapes?|video|league|teams?|slots?|"
+    r"pools?|devil|sport|instrument|innocent|martyr|crowd|ball|match|demo|recording"
 )
 CLOCK = (
     r"(?P<value>(?i:\d{1,2}(?:[:.]\d\d)?(?: ?[ap]\.?m\b)?|(?:(?:half|(?:a )?quarter|five|ten|twenty)"
@@ -76,27 +71,24 @@ STREET = (
     r"boulevard|parade|grove|mews)\b"
 )
 COLOUR = (
-    r"(?:(?:dark|light|bright|pale|deep) )?(?:red|blue|green|yellow|orange|purple|violet|lilac|pink|"
-    r"brown|black|"
-    r"white|grey|gray|beige|turquoise|silver|golden|cream|burgundy|maroon|mustard|olive|navy)"
+    r"(?:(?:dark|light|bright|pale|deep) )?(?:red|blue|green|yellow|orange|purple|violet|lilac|pink|brown|"
+    r"black|white|grey|gray|beige|turquoise|silver|golden|cream|burgundy|maroon|mustard|olive|navy)"
 )
 SHADE = r"(?:old|new|little|big|battered|rusty|tiny|ancient|second-hand|used|\d{4}|" + COLOUR + ")"
 WHEELS = r"motorbike|motorcycle|scooter|moped|bike"
 TITLE = (
     r"(?:Mr|Mrs|Ms|Miss|Dr|Prof)\.? |(?:Madam|Madame|Monsieur|Sir|Señor|Señora|Professor|Herr|Frau|"
-    r"Pan|Pani|Puan|"
-    r"Encik|Auntie|Uncle|Father|Sister) "
+    r"Pan|Pani|Puan|Encik|Auntie|Uncle|Father|Sister) "
 )
 BODY = (
-    r"(?:(?:left|right|lower|upper) )?(?:knee|hip|shoulder|elbow|wrist|ankle|hand|foot|back|eyes?|"
-    r"heart|thumb|"
-    r"appendix|gallbladder|nose|ear)"
+    r"(?:(?:left|right|lower|upper) )?(?:knee|hip|shoulder|elbow|wrist|ankle|hand|foot|back|eyes?|heart|"
+    r"thumb|appendix|gallbladder|nose|ear)"
 )
 ROLE = (
     r"(?:[\w-]+ ){0,2}?(?i:supervisor|teacher|tutor|coach|boss|manager|surgeon|conductor|principal|"
     r"head ?(?:master|mistress|teacher)|captain|advis[oe]r|professor|specialist|cardiologist|nurse|"
-    r"priest|pastor|"
-    r"imam|rabbi|instructor|trainer|director|foreman|landlord|landlady|lodger|tenant|cleaner|gardener)"
+    r"priest|pastor|imam|rabbi|instructor|trainer|director|foreman|landlord|landlady|lodger|"
+    r"tenant|cleaner|gardener)"
 )
 TITLED = rf"(?P<value>(?:{TITLE})?{NOT_PEOPLE}{RUN})"
 ANIMAL = (
