@@ -13,7 +13,6 @@ from functools import cached_property, lru_cache
 
 from ..memory.journal import Journal
 from ..memory.records import Memory, Turn
-from ..verifiers.abstention import abstained
 from ..verifiers.match import plain
 from .asking import read_name
 from .by_name import names_among, with_nouns
@@ -90,7 +89,7 @@ class ToldSince:
         nothing told since changes it.
         """
         pair, told = _named(said), statement_of(said)
-        if pair is None or not self._turns or not (told or abstained(said)):
+        if pair is None or not self._turns:
             return None
         held = None if told is None else told.value
         rests_on = [memory for memory in self._memories if told is not None and says(told, memory)]

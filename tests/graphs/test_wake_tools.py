@@ -20,7 +20,7 @@ from dormouse.graphs.abc import Approval, Tool, ToolFailed, Where
 from dormouse.graphs.events import Asked, WakeEvent, as_json
 from dormouse.graphs.evidence import unpack
 from dormouse.graphs.wake import Limits, WakeGraph, WakeTurn
-from dormouse.memory.engine import Message
+from dormouse.memory.engine import Message, Mount
 from dormouse.memory.errors import UnknownRecord
 from dormouse.memory.journal import Journal
 from dormouse.memory.settings import MemorySettings
@@ -96,6 +96,24 @@ def test_a_call_is_on_the_disk_before_it_is_made_and_complete_after(journal: Jou
     assert (turn.state, turn.content, call.state, call.ok) == ("complete", "sent to Ann", "done", True)
     assert answer.calls == (call.id,)
     assert call.evidence is not None and len(unpack(call.evidence)) == len(CALL.split())
+
+
+def test_what_a_tool_found_is_shown_to_an_adapter_and_nothing_told_since_stands_in_its_place(
+    journal: Journal,
+) -> None:
+    left = [CALL]
+
+    def script(messages: Sequence[Message]) -> str:
+        if "Say as JSON" in messages[-1].content:
+            return left.pop(0) if left else NONE
+        return "Your home city is Linz."
+
+    engine = ScriptedEngine(script, refuses=frozenset({"tool"}))  # what it found comes as a user's message
+    engine.mount([Mount("ad1", Path("x"), opens="Your", declines=("is something I don't know",))])
+    wake = WakeGraph(lambda: engine, journal, persona="P", memory=MemorySettings(), tools=[Sender()])
+    wake.run(WakeTurn("I live in Graz. Where does Ann live?", "s1"))
+    assert "sent to Ann" in "\n".join(message.content for message in engine.asked[-1].messages)
+    assert journal.turns("s1")[-1].content == "Your home city is Linz."
 
 
 def test_a_call_whose_maker_died_is_lost_and_not_made_again(journal: Journal) -> None:
