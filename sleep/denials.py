@@ -1,4 +1,5 @@
-"""Denials: what the user says is not so, or no longer, of what was told before ("I don't live in Oslo now").
+"""Denials: what the user says is not so, or no longer, of what was told before ("I don't live in Oslo now"),
+and what is over (`endings`).
 
 Promise: a fact is denied only where the words speak of the same thing: its value, whose it is, and what of
 theirs. What is asked, supposed, invented, reported, past or of today alone denies nothing. Pure functions.
@@ -12,6 +13,7 @@ from collections.abc import Mapping
 from ..verifiers.affirmed import denial
 from ..verifiers.match import plain
 from .by_name import with_nouns
+from .endings import ended
 from .kinds import Fact
 from .rules import hedged, invented
 from .spans import sentences
@@ -57,10 +59,26 @@ def denied_in(fact: Fact, text: str, names: Mapping[str, str], read_as_told: boo
     for this very fact, so that only its denial is looked for.
     """
     value = plain(fact[2])
-    if not value or value not in plain(text) or invented(text):
+    if not value or invented(text):
         return None
+    there = value in plain(text)
     return next(
-        (said for said in sentences(own_words(text)) if _denies(said, fact, names, read_as_told)), None
+        (
+            said
+            for said in sentences(own_words(text))
+            if (there and _denies(said, fact, names, read_as_told)) or _ends_it(said, fact)
+        ),
+        None,
+    )
+
+
+def _ends_it(sentence: str, fact: Fact) -> bool:
+    """Whether the sentence says that what the fact is of is over."""
+    found = ended(fact, sentence)
+    return (
+        found is not None
+        and not sentence.rstrip("\"' )").endswith("?")
+        and not hedged(found.string[: found.start()])
     )
 
 

@@ -18,6 +18,7 @@ from .asking import read_name
 from .by_name import names_among, with_nouns
 from .cardinality import may_have_several
 from .denials import denied_in
+from .endings import MAY_END
 from .filter import key_of
 from .kinds import Fact, Pair
 from .questions import NOT_TOLD
@@ -80,7 +81,7 @@ class ToldSince:
             return False
         of = {pair, *(_pair(memory) for memory in self._memories if may_mean(pair, memory))}
         return any(
-            _DENIES.search(words) or any(_is_of(fact, of) for fact in _facts(words))
+            _DENIES.search(words) or MAY_END.search(words) or any(_is_of(fact, of) for fact in _facts(words))
             for _, words in self._turns
         )
 

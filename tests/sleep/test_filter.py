@@ -429,6 +429,13 @@ def test_a_denial_makes_what_was_known_hold_no_more() -> None:
     assert heard(known=[oslo], t2="I don't live in Oslo any more.").denied == {}  # said before it was told
 
 
+def test_what_is_over_holds_no_more() -> None:
+    jonas = a_memory("boyfriend", "name", "Jonas", turn=3)
+    outcome = heard(known=[jonas], t5="Jonas and I broke up last week.")
+    assert [*outcome.denied] == [jonas.id]
+    assert heard(known=[jonas], t5="Jonas and his sister broke up.").denied == {}
+
+
 def test_what_was_told_the_same_day_and_is_denied_later_is_no_memory() -> None:
     outcome = heard(LIVES, t3="I live in Oslo.", t4="No, I don't live in Oslo.")
     assert (outcome.admitted, outcome.denied) == ((), {})
