@@ -53,8 +53,9 @@ _OFTEN_SAID = r"(?:just |finally |recently |actually |sadly |now |both )*"
 _I = rf"\bi(?:'ve| have)? {_OFTEN_SAID}"
 _WE = rf"\b(?:i|we)(?:'ve| have)? {_OFTEN_SAID}"
 _STOPS = (  # what may follow, so that what was left is no more than named
-    r"(?=\s*(?:$|[^\w\s'-]|(?:last|this|in|on|yesterday|today|for good|and|but|so|because|since|after|"
-    r"again|now|(?:an?|two|three|\d+|some|few) (?:years?|months?|weeks?|days?|while)|recently|at last|eventually)\b))"
+    r"(?=\s*(?:$|[^\w\s'-]|(?:last|this|in|on|yesterday|today|for good|and|but|so|because|since|after|again|"
+    r"now|(?:an?|two|three|\d+|some|few) (?:years?|months?|weeks?|days?|while)|recently|at last|"
+    r"eventually)\b))"
 )
 _APART = r"(?:broken? up|split(?: up)?|separated|(?:got )?divorced|parted ways|called it quits)"
 
