@@ -52,9 +52,17 @@ _OWNED = {
 _OFTEN_SAID = r"(?:just |finally |recently |actually |sadly |now |both )*"
 _I = rf"\bi(?:'ve| have)? {_OFTEN_SAID}"
 _WE = rf"\b(?:i|we)(?:'ve| have)? {_OFTEN_SAID}"
+_TIME = (
+    r"(?:january|february|march|april|may|june|july|august|september|october|november|december|spring|summer|"
+    r"autumn|winter|(?:mon|tues|wednes|thurs|fri|satur|sun)day|the (?:spring|summer|autumn|winter|end))"
+)
+_LONG_AGO = re.compile(
+    r"\b(?:years? ago|decades? ago|to become|to be an?|back in|back then|when i was|in (?:19|20)\d\d|once|"
+    r"used to)\b"
+)
 _STOPS = (  # what may follow, so that what was left is no more than named
-    r"(?=\s*(?:$|[^\w\s'-]|(?:last|this|in|on|yesterday|today|for good|and|but|so|because|since|after|again|"
-    r"now|(?:an?|two|three|\d+|some|few) (?:years?|months?|weeks?|days?|while)|recently|at last|"
+    rf"(?=\s*(?:$|[^\w\s'-]|(?:last|this|(?:in|on) {_TIME}|yesterday|today|for good|and|but|so|because|since|"
+    r"after|again|now|(?:an?|two|three|\d+|some|few) (?:years?|months?|weeks?|days?|while)|recently|at last|"
     r"eventually)\b))"
 )
 _APART = r"(?:broken? up|split(?: up)?|separated|(?:got )?divorced|parted ways|called it quits)"
@@ -64,7 +72,7 @@ def ended(fact: Fact, sentence: str) -> re.Match[str] | None:
     """The words by which a sentence says that the fact holds no more; None where it does not."""
     subject, attribute, value = fact[0].casefold(), fact[1].casefold(), re.escape(plain(fact[2]))
     said = plain(sentence)
-    if not value or not MAY_END.search(said):
+    if not value or not MAY_END.search(said) or _LONG_AGO.search(said):
         return None
     ways: list[str] = []
     if subject in _BONDS and attribute == "name":
