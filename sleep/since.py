@@ -95,17 +95,20 @@ class ToldSince:
         held = None if told is None else told.value
         rests_on = [memory for memory in self._memories if told is not None and says(told, memory)]
         of = {pair, *(_pair(memory) for memory in rests_on if may_mean(pair, memory))}
-        if held is not None and any(may_have_several(*key_of(*each)) for each in of):
-            return None
+        further = held is not None and any(may_have_several(*key_of(*each)) for each in of)
         after = max((id for memory in rests_on for id in memory.turn_ids), default=0)
-        value, turn_id = self._latest(held, of, after)
+        value, turn_id = self._latest(held, of, after, further)
         if turn_id is None or plain(value or "") == plain(held or ""):
             return None
         self.turn_id = turn_id
         return NOT_TOLD if value is None else f"{value}."
 
-    def _latest(self, held: str | None, of: set[Pair], after: int) -> tuple[str | None, int | None]:
-        """The last value told of the pairs, None where that was denied, and the turn that says so, if any."""
+    def _latest(
+        self, held: str | None, of: set[Pair], after: int, further: bool
+    ) -> tuple[str | None, int | None]:
+        """The last value told of the pairs, None where that was denied, and the turn that says so, if any.
+        What may be told `further` changes nothing.
+        """
         value, turn_id = held, None
         for id, words in self._turns:
             if id <= after:
@@ -113,7 +116,7 @@ class ToldSince:
             if value is not None and any(denied_in((*pair, value), words, {}) for pair in of):
                 value, turn_id = None, id
             for fact in _facts(words):
-                if _is_of(fact, of):
+                if not further and _is_of(fact, of):
                     value, turn_id = fact[2], id
         return value, turn_id
 

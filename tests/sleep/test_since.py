@@ -39,6 +39,7 @@ def since(*told: str, memories: Sequence[Memory] = ()) -> ToldSince:
         (told_answer("user", "job", "nurse"), "I'm no longer a nurse.", NOT_TOLD),
         (told_answer("user", "job", "nurse"), "I quit my job.", NOT_TOLD),
         (told_answer("boyfriend", "name", "Jonas"), "Jonas and I broke up.", NOT_TOLD),
+        (told_answer("user", "instrument", "cello"), "I've given up the cello.", NOT_TOLD),
     ],
 )
 def test_a_plain_statement_or_denial_since_is_said_instead(answer: str, told: str, rest: str) -> None:
