@@ -108,10 +108,6 @@ def _named_together(match: _Match) -> Iterator[Fact]:
         yield animal, "name", name
 
 
-def _car(match: _Match) -> Iterator[Fact]:
-    yield "car", "make", match["value"]
-
-
 # --- What a statement looks like --------------------------------------------------------
 
 _DOES = (  # what is said of somebody whose name went before
@@ -242,13 +238,6 @@ _THINGS: tuple[_Row, ...] = (
             rf"(?:card|game|part|solo|d[ae] ))"
         ),
         _about("instrument"),
-    ),
-    (
-        (
-            rf"(?i:I|we) drive an? (?:(?:old|new|little|red|blue|green|white|"
-            rf"black|grey|silver|yellow|\d{{4}}) )*(?P<value>{RUN})"
-        ),
-        _car,
     ),
     (
         (
