@@ -94,7 +94,7 @@ class ToldSince:
             return None
         held = None if told is None else told.value
         rests_on = [memory for memory in self._memories if told is not None and says(told, memory)]
-        of = {pair, *(_pair(memory) for memory in rests_on if may_mean(pair, memory))}
+        of = {_pair(memory) for memory in rests_on if may_mean(pair, memory)} or {pair}
         further = held is not None and any(may_have_several(*key_of(*each)) for each in of)
         after = max((id for memory in rests_on for id in memory.turn_ids), default=0)
         value, turn_id = self._latest(held, of, after, further)

@@ -104,6 +104,14 @@ def test_whoever_has_a_name_is_known_by_it() -> None:
     assert since("Moira has moved to Graz.").instead(answer) is None
 
 
+def test_a_wide_name_means_what_the_answer_rests_on() -> None:
+    """ "Pet" is a cat's other name too."""
+    dog, answer = memory("dog", "name", "Zorbal", 2), told_answer("pet", "name", "Zorbal")
+    assert since("My cat is called Miso.", memories=[dog]).instead(answer) is None
+    assert since("My dog is called Rex.", memories=[dog]).instead(answer) == "Rex."
+    assert since("My cat is called Miso.").instead(untold_answer("pet", "name")) == "Miso."
+
+
 def test_only_what_may_change_an_answer_is_waited_for() -> None:
     found = since("My cat is called Miso.")
     assert found.speaks_of("Your cat's name is M")
