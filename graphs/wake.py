@@ -37,7 +37,7 @@ from .running import Limits, Route, Run, WakeAnswer, WakeTurn, served_by
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
 
-    from ..sleep.since import ToldSince
+    from ..sleep.told_since import ToldSince
 
 __all__ = ["Limits", "WakeAnswer", "WakeGraph", "WakeTurn", "served_by"]
 
@@ -366,7 +366,7 @@ class WakeGraph:
 
     def _told_since(self, turn: WakeTurn) -> ToldSince:
         """What was told since the last night: wherever it may be recalled from, else in this session."""
-        from ..sleep.since import since_last_night
+        from ..sleep.told_since import since_last_night
 
         everywhere = turn.recall and self._memory.recall.enabled
         return since_last_night(self._journal, turn.session_id, everywhere, self._screen)

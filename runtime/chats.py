@@ -27,7 +27,7 @@ from ..graphs.running import Route
 from ..memory.engine import Token, WakeEngine
 from ..memory.journal import Journal, Turn
 from ..memory.settings import MemorySettings
-from ..sleep.since import since_last_night
+from ..sleep.told_since import since_last_night
 from ..verifiers.abc import Claim, Step, Verifier
 
 _REMEMBERED_CHATS = 1024

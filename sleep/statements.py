@@ -55,12 +55,18 @@ def statement_of(answer: str) -> Statement | None:
     straight = answer.replace("\u2019", "'").strip()
     if not straight.startswith(f"{OPENING} ") or abstained(straight):
         return None
-    opening, verb, rest = _split(straight)
-    named = read_name(opening) if verb else None
+    named, (_, _, rest) = named_in(straight), _split(straight)
     value = _SENTENCE_END.split(rest, maxsplit=1)[0].strip()
     if named is None or not _content(value):
         return None
     return Statement(*named, value, rest)
+
+
+def named_in(answer: str) -> Pair | None:
+    """What an answer names before its verb; None where it opens otherwise than a night teaches."""
+    straight = answer.replace("\u2019", "'").strip()
+    opening, verb, _ = _split(f"{straight} ")
+    return read_name(opening) if verb else None
 
 
 def unfounded(said: Statement, asked: str, memories: Sequence[Memory], search: Search) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 from .spans import Span, merged, replaced
 from .taint_frames import announced, requested, signed
@@ -115,6 +116,7 @@ def tainted_spans(text: str) -> list[Span]:
     return merged(found)
 
 
+@lru_cache(4096)  # an answer after a night may look through all that was told since
 def own_words(text: str) -> str:
     """What remains of a turn when everything tainted is cut out; "" when nothing does."""
     kept = replaced(text, tainted_spans(text), " ")

@@ -14,7 +14,6 @@ from functools import cached_property, lru_cache
 from ..memory.journal import Journal
 from ..memory.records import Memory, Turn
 from ..verifiers.match import plain
-from .asking import read_name
 from .by_name import names_among, with_nouns
 from .cardinality import may_have_several
 from .denials import denied_in
@@ -23,14 +22,10 @@ from .filter import key_of
 from .kinds import Fact, Pair
 from .questions import NOT_TOLD
 from .rules import read_by_rules
-from .statements import may_mean, says, statement_of
+from .statements import may_mean, named_in, says, statement_of
 from .synonyms import also_called
 from .taint import own_words
 
-Screen = Callable[[str], str]
-"""What of a turn's words may be shown; "" for nothing."""
-
-_VERB = re.compile(r" (?:is|are) ")
 _DENIES = re.compile(r"\b(?:not|no longer|never|any ?more)\b|n['\u2019]t\b", re.IGNORECASE)
 _READ = 4096  # turns whose facts are remembered
 
@@ -45,7 +40,7 @@ class ToldSince:
         self,
         turns: Callable[[], Sequence[Turn]],
         memories: Callable[[], Sequence[Memory]],
-        screen: Callable[[], Screen] = lambda: own_words,
+        screen: Callable[[], Callable[[str], str]] = lambda: own_words,
     ) -> None:
         self._open_turns, self._open_memories, self._screen = turns, memories, screen
         self.turn_id: int | None = None
@@ -76,7 +71,7 @@ class ToldSince:
 
     def speaks_of(self, begun: str) -> bool:
         """Whether something told since may change an answer that begins so ("Your home city is")."""
-        pair = _named(begun)
+        pair = named_in(begun)
         if pair is None:
             return False
         of = {pair, *(_pair(memory) for memory in self._memories if may_mean(pair, memory))}
@@ -89,7 +84,7 @@ class ToldSince:
         """What is to be said after the verb of the answer `said`, in place of what it says there; None where
         nothing told since changes it.
         """
-        pair, told = _named(said), statement_of(said)
+        pair, told = named_in(said), statement_of(said)
         if pair is None or not self._turns:
             return None
         held = None if told is None else told.value
@@ -122,7 +117,7 @@ class ToldSince:
 
 
 def since_last_night(
-    journal: Journal, session_id: str | None, everywhere: bool, screen: Callable[[], Screen]
+    journal: Journal, session_id: str | None, everywhere: bool, screen: Callable[[], Callable[[str], str]]
 ) -> ToldSince:
     """What was told since the last night in a session, or `everywhere`, and may be shown."""
     return ToldSince(
@@ -135,13 +130,6 @@ def since_last_night(
 @lru_cache(_READ)
 def _facts(words: str) -> tuple[Fact, ...]:
     return tuple(read_by_rules(words))
-
-
-def _named(answer: str) -> Pair | None:
-    """What an answer names before its verb; None where it opens otherwise than a night teaches."""
-    straight = answer.replace("\u2019", "'").strip()
-    found = _VERB.search(f"{straight} ")
-    return None if found is None else read_name(straight[: found.start()])
 
 
 def _pair(memory: Memory) -> Pair:

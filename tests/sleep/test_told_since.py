@@ -9,7 +9,7 @@ import pytest
 
 from dormouse.memory.records import Asked, Memory, Turn
 from dormouse.sleep.questions import NOT_TOLD, told_answer, untold_answer
-from dormouse.sleep.since import ToldSince
+from dormouse.sleep.told_since import ToldSince
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CITY = ("user", "home city")
