@@ -7,10 +7,12 @@ of. Knows patterns; nothing of when a statement is to be believed.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 
 from .kinds import Fact, bank
+from .rule_belongings import rows_of_belongings
+from .rule_facts import Facts, Match, Row, about, of_user, who
 from .rule_life import rows_of_life
 from .rule_words import (
     BE_ME,
@@ -44,40 +46,19 @@ from .rule_words import (
     noun_of,
 )
 
-_Match = re.Match[str]
-_Facts = Callable[[_Match], Iterator[Fact]]
 _BARE_NAME = r"[A-ZÀ-ÖØ-Þ][\w'-]+"
-_Row = tuple[str, _Facts]
-Rule = tuple[re.Pattern[str], _Facts]
+Rule = tuple[re.Pattern[str], Facts]
 
 # --- What a match says -----------------------------------------------------------------
 
 
-def _who(match: _Match) -> str:
-    return "user" if match["me"] else noun_of(match["whose"])
-
-
-def _about(attribute: str, group: str = "value") -> _Facts:
-    def facts(match: _Match) -> Iterator[Fact]:
-        who = _who(match)
-        if not match["me"] and match["called"]:
-            yield who, "name", match["called"]
-        yield who, attribute, match[group]
-
-    return facts
-
-
-def _allergies(match: _Match) -> Iterator[Fact]:
-    yield from _about("allergy")(match)
+def _allergies(match: Match) -> Iterator[Fact]:
+    yield from about("allergy")(match)
     if match["more"]:
-        yield _who(match), "allergy", match["more"]
+        yield who(match), "allergy", match["more"]
 
 
-def _of_user(attribute: str) -> _Facts:
-    return lambda match: iter([("user", attribute, match["value"])])
-
-
-def _named(match: _Match) -> Iterator[Fact]:
+def _named(match: Match) -> Iterator[Fact]:
     thing = noun_of(match["thing"])
     if thing.startswith(("favourite ", "favorite ")):
         yield "user", attribute_of(thing), match["value"]
@@ -85,24 +66,24 @@ def _named(match: _Match) -> Iterator[Fact]:
         yield thing, "name", match["value"]
 
 
-def _next_named(match: _Match) -> Iterator[Fact]:
+def _next_named(match: Match) -> Iterator[Fact]:
     yield "", "name", match["value"]
 
 
-def _own(match: _Match) -> Iterator[Fact]:
+def _own(match: Match) -> Iterator[Fact]:
     yield "user", attribute_of(match["attribute"]), match["value"]
 
 
-def _of_thing(match: _Match) -> Iterator[Fact]:
+def _of_thing(match: Match) -> Iterator[Fact]:
     yield noun_of(match["thing"]), attribute_of(match["attribute"]), match["value"]
 
 
-def _counted(match: _Match) -> Iterator[Fact]:
+def _counted(match: Match) -> Iterator[Fact]:
     noun = match["thing"].casefold()
     yield "user", f"number of {'children' if noun == 'kids' else noun}", match["value"]
 
 
-def _named_together(match: _Match) -> Iterator[Fact]:
+def _named_together(match: Match) -> Iterator[Fact]:
     animal = match["animals"].casefold().removesuffix("s")
     for name in re.split(r",? and |, ", match["names"]):
         yield animal, "name", name
@@ -116,16 +97,16 @@ _DOES = (  # what is said of somebody whose name went before
     r"brought|brings|told|taught|teaches|sent|sends|drives|took|takes|moved|needs|helps|helped|thinks|visits|"
     r"visited|married|bought|sells|sings|finally|started|and I)\b"
 )
-_NAMES: tuple[_Row, ...] = (
-    (rf"(?i:my (?:full )?name(?: is|'s)(?: actually)?) {NAME}{END}", _of_user("name")),
-    (rf"(?i:I'?m called|I am called) {NAME}{END}", _of_user("name")),
+_NAMES: tuple[Row, ...] = (
+    (rf"(?i:my (?:full )?name(?: is|'s)(?: actually)?) {NAME}{END}", of_user("name")),
+    (rf"(?i:I'?m called|I am called) {NAME}{END}", of_user("name")),
     (
         (
             rf"(?i:(?:you can |please |just |everyone |everybody |(?:my )?friends "
             rf"|people )*calls? me) "
             rf"(?P<value>{NOT_PEOPLE}{RUN}){CLAUSE_END}"
         ),
-        _of_user("nickname"),
+        of_user("nickname"),
     ),
     (
         (
@@ -165,20 +146,20 @@ _NAMES: tuple[_Row, ...] = (
         _named,
     ),
 )
-_NAMED_NEXT: tuple[_Row, ...] = (  # "Her name is Oonagh": whose it is was said just before
+_NAMED_NEXT: tuple[Row, ...] = (  # "Her name is Oonagh": whose it is was said just before
     (rf"(?i:his|her|its|the) name(?: (?i:is|was)|'s) {NAME}{END}", _next_named),
     (rf"(?i:(?:he|she|it)(?:'s| is)) (?i:called|named) {NAME}{END}", _next_named),
 )
 _SOMEBODY = re.compile(
     rf"\b(?i:my|our|an?|another) (?:[\w-]+ ){{0,2}}?(?P<thing>{RELATION})\b(?!'s|[ -]in\b)"
 )
-_PLACES: tuple[_Row, ...] = (
+_PLACES: tuple[Row, ...] = (
     (
         (
             rf"{PERSON} (?i:(?:now |still |currently )?lives?) in (?P<value>(?:(?i:the) "
             rf"(?=[A-Z]))?{NOT_PLACES}{RUN}|{LOW}){NO_DISTRICT}"
         ),
-        _about("home city"),
+        about("home city"),
     ),
     (
         (
@@ -187,14 +168,14 @@ _PLACES: tuple[_Row, ...] = (
             r"(?=\s*(?:[.,;!\n]|$|\b(?:last|this|in|from|a|two|three|\d+|when|"
             r"for|with|and|but|because|recently|years?)\b))"
         ),
-        _about("home city"),
+        about("home city"),
     ),
-    (rf"(?P<me>(?i:I|we)) grew up in (?P<value>{NOT_PLACES}{RUN}|{LOW})", _about("hometown")),
-    (rf"(?P<me>(?i:I)) was born in (?P<value>{NOT_PLACES}{RUN})", _about("birthplace")),
+    (rf"(?P<me>(?i:I|we)) grew up in (?P<value>{NOT_PLACES}{RUN}|{LOW})", about("hometown")),
+    (rf"(?P<me>(?i:I)) was born in (?P<value>{NOT_PLACES}{RUN})", about("birthplace")),
 )
-_DATES: tuple[_Row, ...] = (
-    (rf"(?P<me>(?i:I)) was born on (?P<value>{DATE})", _about("birthday")),
-    (rf"(?i:my birthday(?: is|'s|:)(?: on)?) (?P<value>{DATE})", _of_user("birthday")),
+_DATES: tuple[Row, ...] = (
+    (rf"(?P<me>(?i:I)) was born on (?P<value>{DATE})", about("birthday")),
+    (rf"(?i:my birthday(?: is|'s|:)(?: on)?) (?P<value>{DATE})", of_user("birthday")),
     (
         (
             rf"(?i:my|our) {THING}'s? (?P<attribute>(?i:birthday))(?: (?i:is)|"
@@ -202,23 +183,23 @@ _DATES: tuple[_Row, ...] = (
         ),
         _of_thing,
     ),
-    (rf"{BE_ME} (?P<value>{COUNT})[ -]years?[ -]old\b", _about("age")),
+    (rf"{BE_ME} (?P<value>{COUNT})[ -]years?[ -]old\b", about("age")),
     (
         (
             rf"{BE_ME} (?P<value>{COUNT})(?=\s*(?:[.,;!\n](?!\d)|$|\band\b(?! "
             rf"a (?:half|quarter))))"
         ),
-        _about("age"),
+        about("age"),
     ),
     (
         (
             rf"{PERSON} (?i:(?:just |recently )?turned) (?P<value>{COUNT})(?=\s*(?:[.,;!\n]|"
             rf"$|\b(?:today|yesterday|last|this|in|on|and)\b))"
         ),
-        _about("age"),
+        about("age"),
     ),
 )
-_THINGS: tuple[_Row, ...] = (
+_THINGS: tuple[Row, ...] = (
     (
         (
             rf"{BE_ME} (?i:(?:very |badly |deathly |severely |highly |also |"
@@ -237,7 +218,7 @@ _THINGS: tuple[_Row, ...] = (
             rf"{PERSON} (?i:plays? )(?i:the )?(?P<value>{INSTRUMENT})\b(?! "
             rf"(?:card|game|part|solo|d[ae] ))"
         ),
-        _about("instrument"),
+        about("instrument"),
     ),
     (
         (
@@ -261,10 +242,10 @@ _THINGS: tuple[_Row, ...] = (
             r"(?i:I take) (?:[\w-]+ ){0,3}?(?i:pills?|tablets?|medication|medicine|"
             r"drops) (?i:called) (?P<value>[\w-]+)"
         ),
-        _of_user("medication"),
+        of_user("medication"),
     ),
 )
-_OWN_WORDS: tuple[_Row, ...] = (  # "my X is Y", "my X's Y is Z", "Y is my favourite X"
+_OWN_WORDS: tuple[Row, ...] = (  # "my X is Y", "my X's Y is Z", "Y is my favourite X"
     (
         (
             rf"(?i:my|our) (?P<attribute>(?!(?i:{ONLY_OF_THINGS})\b){LISTED})(?: "
@@ -303,7 +284,16 @@ _OWN_WORDS: tuple[_Row, ...] = (  # "my X is Y", "my X's Y is Z", "Y is my favou
 @cache
 def rules() -> tuple[Rule, ...]:
     """Every rule, in the order they are tried."""
-    rows = (*_NAMES, *_PLACES, *_DATES, *_work(), *_THINGS, *_OWN_WORDS, *rows_of_life())
+    rows = (
+        *_NAMES,
+        *_PLACES,
+        *_DATES,
+        *_work(),
+        *_THINGS,
+        *_OWN_WORDS,
+        *rows_of_belongings(),
+        *rows_of_life(),
+    )
     return tuple((re.compile(LEAD + pattern), facts) for pattern, facts in rows)
 
 
@@ -318,7 +308,7 @@ def somebody_in(sentence: str) -> set[str]:
     return {noun_of(match["thing"]) for match in _SOMEBODY.finditer(sentence)}
 
 
-def _work() -> Iterator[_Row]:
+def _work() -> Iterator[Row]:
     """Made when first asked for: the jobs stand in the bank of kinds."""
     jobs = sorted({str(value).split()[-1] for value in _bank_jobs()})
     job = rf"{NOT_A_JOB}(?P<value>(?:[\w-]+ ){{0,2}}(?i:{JOB_ENDINGS}|{'|'.join(map(re.escape, jobs))}))"
@@ -331,22 +321,22 @@ def _work() -> Iterator[_Row]:
             rf"{PERSON} works? as an? (?P<value>(?:{WORD} ){{0,2}}{WORD})(?=\s*(?:[.,;!)(\n]|"
             rf"$|\b(?:and|but|at|in|for|with|on|from|so|now|because)\b))"
         ),
-        _about("job"),
+        about("job"),
     )
-    yield (rf"{BE_ME} an? {job}{job_end}", _about("job"))
+    yield (rf"{BE_ME} an? {job}{job_end}", about("job"))
     yield (
         (
             rf"(?P<me>(?i:I)) (?i:was|used to be|used to work as|worked as) an? {job}"
             rf"(?= for (?:\w+ ){{1,3}}years| before I| until I)"
         ),
-        _about("previous job"),
+        about("previous job"),
     )
     yield (
         (
             rf"{PERSON} works? (?:at|for) (?P<value>(?:the (?=[A-Z]))?(?!(?:Christmas|"
             rf"Easter|\w+day)\b){RUN})"
         ),
-        _about("employer"),
+        about("employer"),
     )
 
 

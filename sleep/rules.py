@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from .kinds import Fact, pools
-from .rule_life import is_street
+from .rule_belongings import is_street
 from .rule_table import Rule, next_named, rules, somebody_in
 
 # --- What a text must not be ---------------------------------------------------------
