@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from ..memory.llama_library import physical_cores
 from ..memory.training_copy import training_copy
 from ..sleep import worker
 from ..sleep.settings import LoraSettings
@@ -40,7 +41,7 @@ def training_job(
         gamma=training.gamma,
         keep_top_k=context.settings.replay.anchor_top_k,
         seed=context.seed,
-        threads=training.threads or _cores(),
+        threads=training.threads or physical_cores(),
         nice=training.nice,
         time_limit_s=None if budget.training_min is None else 60.0 * budget.training_min,
         memory_limit_bytes=int(_memory_bytes() * budget.memory_share),
@@ -54,12 +55,6 @@ def same_shape(folder: Path, lora: LoraSettings) -> bool:
     config = json.loads((folder / "adapter_config.json").read_text())
     first = min(config.get("layers_to_transform") or [0])
     return (config["r"], config["lora_alpha"], first) == (lora.rank, lora.alpha, lora.first_layer)
-
-
-def _cores() -> int:
-    import psutil
-
-    return psutil.cpu_count(logical=False) or 1
 
 
 def _memory_bytes() -> int:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
-from xdist.scheduler import LoadScopeScheduling
 
 # A shell that starts the suite in the background has it ignore Ctrl+C, and what it starts would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -30,20 +27,15 @@ settings.register_profile(
 settings.load_profile("suite")
 
 
-_OF_WEIGHTS = re.compile(r"tests/(?:graphs|sleep|runtime/apps)/|tests/runtime/[^/]+$")
-
-
-class TwoLanes(LoadScopeScheduling):  # type: ignore[misc]
-    """What goes side by side under `--numprocesses 2`, each in its order: the tests of those rooms, most of
-    which wait for weights, and all others, most of which wait for screens, sandboxes and files.
+def pytest_configure(config: pytest.Config) -> None:
+    """Of several processes each has cores of its own: on the same ones they wait for each other, since
+    llama.cpp's threads spin.
     """
-
-    def _split_scope(self, nodeid: str) -> str:
-        return "weights" if _OF_WEIGHTS.match(nodeid.partition("::")[0]) else "others"
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TwoLanes:
-    return TwoLanes(config, log)
+    given = getattr(config, "workerinput", None)
+    if given and hasattr(os, "sched_setaffinity"):
+        place, of = int(given["workerid"].removeprefix("gw")), given["workercount"]
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, cores[place % len(cores) :: of])
 
 
 @pytest.fixture(autouse=True)
