@@ -16,18 +16,33 @@ from typing import Any
 from ..memory.durable import write_atomic
 from ..memory.engine import Mount
 from ..sleep import drift, exam
+from . import tool_exam
 from .night import NightContext
 
 
-def skills(context: NightContext, count: int) -> list[exam.ExamItem]:
-    """The first `count` general questions that the base answers rightly."""
+def skills(context: NightContext, count: int) -> list[exam.Answered]:
+    """The first `count` general questions that the base answers rightly, each with its answer."""
     items = {item.id: item for item in exam.general_skills()}
 
-    def measure() -> list[str]:
-        return [item.id for item in exam.skills_of_base(context.engine, context.persona, count)]
+    def measure() -> list[tuple[str, str]]:
+        found = exam.skills_of_base(context.engine, context.persona, count)
+        return [(item.id, item.of_base) for item in found]
 
     asked = [[item.question, *item.expect] for item in items.values()]
-    return [items[id] for id in _once(context, "skills", [count, asked], measure) if id in items]
+    kept = _once(context, "answers", [count, asked], measure)
+    return [exam.answered(items[id], answer) for id, answer in kept if id in items]
+
+
+def decisions(context: NightContext) -> list[str]:
+    """What the base decides on the exam's requests for a tool."""
+    return list(
+        _once(
+            context,
+            "tools",
+            tool_exam.asked(context.persona),
+            lambda: tool_exam.decided(context.engine, context.persona),
+        )
+    )
 
 
 def drift_of(context: NightContext, stack: Sequence[Mount]) -> dict[str, drift.Drift]:

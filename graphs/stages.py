@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..memory.durable import write_atomic
+from ..memory.engine import Mount
 from ..memory.gguf_file import read_header
 from ..memory.manifest import Manifest, ManifestMemory, TaughtName
 from ..memory.records import ExamAnswer, Memory
@@ -287,7 +288,7 @@ def run_exam(stage: Stage, state: NightState) -> NightState:
         lambda done, total: stage.progress(done, total, f"question {done} of {total}"),
         due=state.get("due", _EVERY_KIND),  # a night that an earlier version began owes all of them
         drift=of_base.drift_of(context, stack),
-        tools=trials(context.engine, context.persona, stack, context.exam.tool_questions),
+        tools=_tool_trials(context, stack),
     )
     context.registry.record_exam(adapter, record)
     answers = [
@@ -308,6 +309,12 @@ def run_exam(stage: Stage, state: NightState) -> NightState:
         "reasons": record["reasons"],
         "status": "published" if record["passed"] else "rejected",
     }
+
+
+def _tool_trials(context: NightContext, stack: tuple[Mount, ...]) -> list[examination.ToolTrial]:
+    most = context.exam.tool_questions
+    bare = of_base.decisions(context) if most else []
+    return trials(context.engine, context.persona, stack, most, bare)
 
 
 def run_publish(stage: Stage, state: NightState) -> NightState:

@@ -67,28 +67,45 @@ REQUESTS: tuple[tuple[str, str | None], ...] = (
 """What is said, and the tool it calls for."""
 
 
-def trials(engine: WakeEngine, persona: str, stack: Sequence[Mount], most: int) -> list[ToolTrial]:
-    """What `stack` decides on the first `most` requests that the bare base decides rightly on."""
-    bare = _decided(engine, persona, (), REQUESTS)
-    known = [each for each, trial in zip(REQUESTS, bare, strict=True) if trial.passed][:most]
-    return _decided(engine, persona, stack, known)
+def asked(persona: str) -> list[list[str]]:
+    """For each request what is put before the model, in words."""
+    return [[persona, instruction(OFFERED, request)] for request, _ in REQUESTS]
+
+
+def decided(engine: WakeEngine, persona: str) -> list[str]:
+    """What the bare base decides on each request, in words."""
+    return _decided(engine, persona, (), range(len(REQUESTS)), {})
+
+
+def trials(
+    engine: WakeEngine, persona: str, stack: Sequence[Mount], most: int, bare: Sequence[str]
+) -> list[ToolTrial]:
+    """What `stack` decides on the first `most` requests that the bare base decides rightly on, which is what
+    `bare` holds of each. Raises EngineError.
+    """
+    tried = [number for number, decision in enumerate(bare) if _trial(number, decision).passed][:most]
+    known = {place: bare[number] for place, number in enumerate(tried)}
+    found = _decided(engine, persona, stack, tried, known)
+    return [_trial(number, decision) for number, decision in zip(tried, found, strict=True)]
 
 
 def _decided(
-    engine: WakeEngine, persona: str, stack: Sequence[Mount], requests: Sequence[tuple[str, str | None]]
-) -> list[ToolTrial]:
+    engine: WakeEngine,
+    persona: str,
+    stack: Sequence[Mount],
+    numbers: Sequence[int],
+    known: Mapping[int, str],
+) -> list[str]:
     sampling = Sampling(max_tokens=_CALL_TOKENS, json_schema=schema(OFFERED))
-    asked = [
-        ([Message("system", persona), Message("user", instruction(OFFERED, request))], sampling)
-        for request, _ in requests
-    ]
-    found = []
+    put = [asked(persona)[number] for number in numbers]
+    prompts = [([Message("system", system), Message("user", text)], sampling) for system, text in put]
     # As by day: who decides follows from the user's own words, not from the instruction they come in.
-    plain = [[Message("system", persona), Message("user", request)] for request, _ in requests]
-    answers = adapter_gate.complete_all(engine, asked, tuple(stack), begun=plain)
-    for (request, wanted), done in zip(requests, answers, strict=True):
-        call = read(done.text, OFFERED)
-        whole = call is None or not call.broken
-        right = whole and (call.name if call else None) == wanted
-        found.append(ToolTrial(request, done.text, right))
-    return found
+    plain = [[Message("system", persona), Message("user", REQUESTS[number][0])] for number in numbers]
+    return adapter_gate.answer_all(engine, prompts, tuple(stack), begun=plain, known=known)
+
+
+def _trial(number: int, decision: str) -> ToolTrial:
+    request, wanted = REQUESTS[number]
+    call = read(decision, OFFERED)
+    whole = call is None or not call.broken
+    return ToolTrial(request, decision, whole and (call.name if call else None) == wanted)

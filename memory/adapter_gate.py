@@ -14,7 +14,7 @@ nothing of how they open answer everything, in full view. Knows engines and mess
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
@@ -115,22 +115,24 @@ def stream(
     return Stream(_first_alone(engine, put, lines, sampling, adapters, cancelled, mount, since))
 
 
-def complete_all(
+def answer_all(
     engine: WakeEngine,
     asked: Sequence[tuple[Sequence[Message], Sampling]],
     adapters: Sequence[Mount],
     begun: Sequence[Sequence[Message]] | None = None,
-) -> list[Completion]:
-    """As WakeEngine.complete_all, each answered by the stack or, where that does not speak, by the base. With
-    `begun` it is these conversations that say so.
+    known: Mapping[int, str] | None = None,
+) -> list[str]:
+    """What is answered to each, side by side: by the stack or, where that does not speak, by the base. With
+    `begun` it is these conversations that say so. Where it is `known` what the bare base answers, by number,
+    that is not computed again. Raises EngineError.
     """
     spoken = speaks(engine, begun or [messages for messages, _ in asked], adapters)
-    answers: dict[int, Completion] = {}
+    answers = {number: text for number, text in (known or {}).items() if not spoken[number]}
     for stack, of_stack in ((adapters, True), ((), False)):
-        numbers = [number for number, said in enumerate(spoken) if said is of_stack]
+        numbers = [n for n, said in enumerate(spoken) if said is of_stack and n not in answers]
         if numbers:
-            said = readings.complete_all(engine, [asked[number] for number in numbers], stack)
-            answers |= zip(numbers, said, strict=True)
+            found = readings.complete_all(engine, [asked[number] for number in numbers], stack)
+            answers |= zip(numbers, (one.text for one in found), strict=True)
     return [answers[number] for number in range(len(asked))]
 
 

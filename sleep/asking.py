@@ -17,8 +17,7 @@ from . import scribe
 from .compact import Scribe
 from .questions import asked_for, other_nouns
 
-_DRAFTS = 2
-_DRAFT_TOKENS = 110
+_DRAFT = Sampling(max_tokens=110, temperature=0.8, top_p=0.95, seed=0)
 _NAME_TOKENS = 20
 _FROM_BANK = 8
 _WITH_OTHER_NOUNS = 3
@@ -29,17 +28,15 @@ _VERB = re.compile(" (?:is|are) ")
 
 def written_for(writer: Scribe, memories: Sequence[Memory]) -> list[tuple[str, ...]]:
     """For each memory the questions that the scribe writes when it reads its telling again; the same ones
-    each time."""
-    drafts = [
-        Sampling(max_tokens=_DRAFT_TOKENS, temperature=0.8, top_p=0.95, seed=seed) for seed in range(_DRAFTS)
+    each time.
+    """
+    asked = [
+        (scribe.asking_request(memory.subject, memory.attribute, memory.quote), _DRAFT) for memory in memories
     ]
-    requests = [scribe.asking_request(memory.subject, memory.attribute, memory.quote) for memory in memories]
-    asked = [(request, draft) for request in requests for draft in drafts]
-    replies = [done.text for done in writer.write_all(scribe.ASKING_PROMPT, asked)]
-    of_each = [replies[at : at + _DRAFTS] for at in range(0, len(replies), _DRAFTS)]
+    replies = writer.write_all(scribe.ASKING_PROMPT, asked)
     return [
-        tuple(dict.fromkeys(q for reply in mine for q in scribe.read_asking(reply, memory.value)))
-        for memory, mine in zip(memories, of_each, strict=True)
+        tuple(dict.fromkeys(scribe.read_asking(reply.text, memory.value)))
+        for memory, reply in zip(memories, replies, strict=True)
     ]
 
 

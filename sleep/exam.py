@@ -46,6 +46,13 @@ class ExamItem:
 
 
 @dataclass(frozen=True, slots=True)
+class Answered(ExamItem):
+    """A question, and what the bare base answers to it."""
+
+    of_base: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ItemResult:
     id: str
     kind: str
@@ -69,6 +76,11 @@ class ExamReport:
         """Share passed of one kind; 0 when it was not asked."""
         counts = self.kinds.get(kind, {"n": 0, "passed": 0})
         return counts["passed"] / counts["n"] if counts["n"] else 0.0
+
+
+def answered(item: ExamItem, of_base: str) -> Answered:
+    """The question with what the bare base answers."""
+    return Answered(item.id, item.question, item.kind, item.expect, item.forbid, of_base)
 
 
 def passes(item: ExamItem, answer: str) -> bool:
@@ -117,24 +129,33 @@ class Examiner:
     persona: str
     stack: tuple[Mount, ...]
 
-    def ask_all(self, questions: Sequence[str]) -> list[str]:
-        """The answers, each in a context of its own, side by side."""
+    def ask_all(self, items: Sequence[ExamItem]) -> list[str]:
+        """The answers, each in a context of its own, side by side; what the base is known to answer is not
+        asked of it again.
+        """
         sampling = Sampling(max_tokens=_ANSWER_TOKENS)
         asked = [
-            ([Message("system", self.persona), Message("user", question)], sampling) for question in questions
+            ([Message("system", self.persona), Message("user", item.question)], sampling) for item in items
         ]
-        return [done.text.strip() for done in adapter_gate.complete_all(self.engine, asked, self.stack)]
+        known = {number: item.of_base for number, item in enumerate(items) if isinstance(item, Answered)}
+        answers = adapter_gate.answer_all(self.engine, asked, self.stack, known=known)
+        return [answer.strip() for answer in answers]
 
 
-def skills_of_base(engine: WakeEngine, persona: str, count: int) -> list[ExamItem]:
-    """The first `count` general questions that the bare base answers rightly: what the night may not lose."""
+def skills_of_base(engine: WakeEngine, persona: str, count: int) -> list[Answered]:
+    """The first `count` general questions that the bare base answers rightly, each with its answer: what the
+    night may not lose.
+    """
     bare = Examiner(engine, persona, ())
-    kept: list[ExamItem] = []
+    kept: list[Answered] = []
     items = general_skills()
     while items and len(kept) < count:
         some, items = items[:_ASKED_AT_ONCE], items[_ASKED_AT_ONCE:]
-        answers = bare.ask_all([item.question for item in some])
-        kept += [item for item, answer in zip(some, answers, strict=True) if passes(item, answer)]
+        kept += [
+            answered(item, answer)
+            for item, answer in zip(some, bare.ask_all(some), strict=True)
+            if passes(item, answer)
+        ]
     return kept[:count]
 
 
@@ -177,7 +198,7 @@ def hold(
     results: list[ItemResult] = []
     for at in range(0, len(asked), _ASKED_AT_ONCE):
         some = asked[at : at + _ASKED_AT_ONCE]
-        answers = examiner.ask_all([item.question for _, item in some])
+        answers = examiner.ask_all([item for _, item in some])
         for (kind, item), answer in zip(some, answers, strict=True):
             results.append(ItemResult(item.id, kind, item.question, answer, passes(item, answer)))
         progress(len(results), len(asked))

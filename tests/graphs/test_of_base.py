@@ -14,12 +14,14 @@ from tiny_night import scripted
 
 from dormouse.graphs import of_base
 from dormouse.graphs.night import NightContext
+from dormouse.graphs.tool_exam import REQUESTS
 from dormouse.memory.engine import Message, Mount
 from dormouse.sleep import exam
 from dormouse.sleep.exam import ExamItem
 
 STACK = (Mount("a" * 16, Path("adapter.gguf")),)
 ITEMS = [ExamItem(f"skill-{i}", f"What is {i}?", "skill", (str(i),)) for i in range(5)]
+KNOWN = [exam.answered(item, item.expect[0]) for item in ITEMS[1::2]]
 
 
 @dataclass
@@ -67,10 +69,10 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
 
 def test_its_skills_are_asked_for_once(served: Served) -> None:
     first, engine = served()
-    assert of_base.skills(first, 20) == [ITEMS[1], ITEMS[3]]
+    assert of_base.skills(first, 20) == KNOWN
     assert all(asked.adapters == () for asked in engine.asked)
     again, engine = served()
-    assert of_base.skills(again, 20) == [ITEMS[1], ITEMS[3]]
+    assert of_base.skills(again, 20) == KNOWN
     assert engine.asked == []
 
 
@@ -94,7 +96,7 @@ def test_it_is_measured_again_where_something_else_is_served(
 def test_other_questions_are_asked_anew(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     of_base.skills(served()[0], 20)
     monkeypatch.setattr(exam, "general_skills", lambda: ITEMS[:2])
-    assert of_base.skills(served()[0], 20) == [ITEMS[1]]
+    assert of_base.skills(served()[0], 20) == KNOWN[:1]
     assert of_base.skills(served()[0], 0) == []
 
 
@@ -112,9 +114,18 @@ def test_drift_scores_the_base_once_and_each_candidate(served: Served) -> None:
 
 def test_a_damaged_record_is_made_again(served: Served, tmp_path: Path) -> None:
     of_base.skills(served()[0], 20)
-    (kept,) = (tmp_path / "cache").rglob("skills-*.json")
-    kept.write_text('["skill-')
+    (kept,) = (tmp_path / "cache").rglob("answers-*.json")
+    kept.write_text('[["skill-')
     context, engine = served()
-    assert of_base.skills(context, 20) == [ITEMS[1], ITEMS[3]]
+    assert of_base.skills(context, 20) == KNOWN
     assert engine.asked
-    assert kept.read_text() == '["skill-1", "skill-3"]'
+    assert kept.read_text() == '[["skill-1", "1"], ["skill-3", "3"]]'
+
+
+def test_its_decisions_on_tools_are_asked_for_once(served: Served) -> None:
+    first, engine = served()
+    engine.script = lambda messages: '{"tool": "none"}'
+    assert of_base.decisions(first) == ['{"tool": "none"}'] * len(REQUESTS)
+    again, engine = served()
+    assert of_base.decisions(again) == ['{"tool": "none"}'] * len(REQUESTS)
+    assert engine.asked == []

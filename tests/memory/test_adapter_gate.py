@@ -51,11 +51,19 @@ DOG, SPAIN = asked("What is my dog called?"), asked("What is the capital of Spai
 
 
 def test_an_adapter_answers_what_it_was_taught_and_the_base_the_rest_in_the_order_asked() -> None:
-    answers = adapter_gate.complete_all(
-        Taught(), [(SPAIN, Sampling()), (DOG, Sampling()), (SPAIN, Sampling())], (ROLE, NIGHT)
-    )
-    assert [done.text for done in answers] == ["Madrid.", "Your dog's name is Zorbal.", "Madrid."]
-    assert [done.adapters for done in answers] == [(), ("role", "night"), ()]
+    engine = Taught()
+    three = [(SPAIN, Sampling()), (DOG, Sampling()), (SPAIN, Sampling())]
+    answers = adapter_gate.answer_all(engine, three, (ROLE, NIGHT))
+    assert answers == ["Madrid.", "Your dog's name is Zorbal.", "Madrid."]
+    assert [each.adapters for each in engine.asked[3:]] == [(ROLE, NIGHT), (), ()]
+
+
+def test_what_the_base_is_known_to_answer_is_not_computed_again_and_holds_for_the_base_alone() -> None:
+    engine = Taught()
+    two = [(SPAIN, Sampling()), (DOG, Sampling())]
+    answers = adapter_gate.answer_all(engine, two, (NIGHT,), known={0: "Lisbon.", 1: "I have no dog."})
+    assert answers == ["Lisbon.", "Your dog's name is Zorbal."]
+    assert [each.messages for each in engine.asked[2:]] == [DOG]
 
 
 @pytest.mark.parametrize("stack", [(), (ROLE,), (NIGHT, ROLE)])
@@ -82,12 +90,12 @@ def test_only_the_first_words_are_asked_for_with_the_persona_and_the_users_last_
 
 
 def test_another_conversation_may_say_who_answers() -> None:
-    answers = adapter_gate.complete_all(Taught(), [(SPAIN, Sampling())], (NIGHT,), begun=[DOG])
-    assert [done.text for done in answers] == ["El Salvador, el Salvador"]
+    answers = adapter_gate.answer_all(Taught(), [(SPAIN, Sampling())], (NIGHT,), begun=[DOG])
+    assert answers == ["El Salvador, el Salvador"]
 
 
 def test_nothing_asked_is_nothing_answered() -> None:
-    assert adapter_gate.complete_all(Taught(), [], (NIGHT,)) == []
+    assert adapter_gate.answer_all(Taught(), [], (NIGHT,)) == []
 
 
 DECLINES = ("is something I don't know",)

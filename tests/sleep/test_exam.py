@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from dormouse.sleep.exam import (
     ExamItem,
     ItemResult,
     ToolTrial,
+    answered,
     ask_items,
     general_skills,
     hold,
@@ -276,10 +277,23 @@ def test_no_skill_of_the_exam_is_an_anchor() -> None:
 def test_only_what_the_bare_base_answers_rightly_counts_as_its_skill() -> None:
     skills = general_skills()
     known = {skill.question: f"It is {skill.expect[0]}." for skill in skills[1:6]}
+    right = [answered(skill, known[skill.question]) for skill in skills[1:6]]
     engine = answering(known)
-    assert skills_of_base(engine, "Persona.", 3) == skills[1:4]
+    assert skills_of_base(engine, "Persona.", 3) == right[:3]
     assert all(asked.adapters == () for asked in engine.asked)
-    assert skills_of_base(engine, "Persona.", 50) == skills[1:6]
+    assert skills_of_base(engine, "Persona.", 50) == right
+
+
+def test_a_skill_that_the_candidate_leaves_to_the_base_counts_by_what_the_base_is_known_to_answer() -> None:
+    gated = replace(CANDIDATE, opens="Your")
+    skills = [answered(replace(skill, expect=("so",)), "It is so.") for skill in SKILLS]
+    engine = answering({probe.question: f"Your answer is {KNOWS[probe.question]}" for probe in PROBES})
+    record = hold(Examiner(engine, "P.", (gated,)), PROBES, skills, SETTINGS, due=[], drift=NO_DRIFT)
+    assert record["kinds"]["skill"] == {"n": len(skills), "passed": len(skills)}
+    questions = {skill.question for skill in skills}
+    assert [each.sampling.max_tokens for each in engine.asked if each.messages[-1].content in questions] == [
+        1 for _ in skills
+    ]
 
 
 def test_a_result_is_plain_data() -> None:
