@@ -11,8 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from itertools import cycle
 from typing import TypeVar
 
@@ -263,54 +263,94 @@ def training_set(
     `rows` are those of the buffer that still hold (see `holds`); the memories among `old` that none of them
     serves are asked for anew. What asks for those that are `untrue`, which were learnt once, is declined.
     """
-    exchanges: list[Exchange] = []
-    probes: list[Probe] = []
+    chosen = _Chosen({(memory.subject, memory.attribute) for memory in (*new, *old)})
     pairs = [(memory.subject, memory.attribute) for memory in (*new, *old)]
-    taken = {*pairs}
     names = _names([*old, *new])
-    of_each = max(replay.questions_per_memory, replay.min_questions // max(1, len(new) + len(untrue)))
-    for memory in new:
-        rng = _rng(seed, "new", memory.id)
-        ways = _ways(memory, exam.questions_per_memory, pairs)
-        asked = _drawn(ways.train, of_each, rng)
-        exchanges += _memory_exchanges(memory, asked, "new", names, rng)
-        probes += [Probe(q, "new", memory.value, memory.id) for q in ways.exam]
-        taken.update(ways.names)
-    for memory in untrue:
-        ways = _ways(memory, exam.questions_per_memory, pairs)
-        exchanges += _declining(memory, ways, of_each, _rng(seed, "untrue", memory.id))
-        probes += [Probe(question, "untrue", memory=memory.id) for question in ways.exam]
-    rng = _rng(seed, OLD)
-    replayed = sorted(rng.sample(list(old), min(len(old), replay.old_memories)), key=lambda memory: memory.id)
-    standing = sorted(old, key=lambda memory: memory.id)
-    examined = {memory.id for memory in rng.sample(standing, min(len(standing), exam.old_memories))}
-    served = {row.memory for row in rows}
-    share = max(1, replay.old_questions // max(1, sum(memory.id not in served for memory in replayed)))
-    again = {memory.id for memory in replayed}
-    for memory in standing:
-        if memory.id not in again | examined:
-            continue
-        ways = _ways(memory, exam.questions_per_memory, pairs)
-        if memory.id in again - served:
-            shuffled = _usual_first(ways.train, rng)
-            asked = _drawn(shuffled, min(replay.questions_per_old_memory, share), rng)
-            exchanges += _memory_exchanges(memory, asked, OLD, names, rng)
-        taken.update(ways.names)
-        if memory.id in examined:
-            probes.append(Probe(rng.choice(ways.exam), OLD, memory.value, memory.id))
-    stored, dark = _two_draws(rows, taken, replay, seed)
-    negatives, unknown, near = _unknown(new, replayed, sorted(taken), replay, exam.unknown_questions, seed)
-    kept_back = {words(probe.question) for probe in (*probes, *unknown)}
+    _teach(chosen, new, untrue, pairs, names, replay, exam, seed)
+    replayed = _keep(chosen, old, pairs, names, replay, exam, seed, {row.memory for row in rows})
+    stored, dark = _two_draws(rows, chosen.taken, replay, seed)
+    taken = sorted(chosen.taken)
+    negatives, unknown, near = _unknown(new, replayed, taken, replay, exam.unknown_questions, seed)
+    probes = (*chosen.probes, *unknown)
+    kept_back = {words(probe.question) for probe in probes}
 
     def trained(each: Exchange | Row) -> bool:
         return words(each.question) not in kept_back
 
     return TrainingSet(
-        tuple(filter(trained, (*exchanges, *stored, *negatives))),
-        (*probes, *unknown),
+        tuple(filter(trained, (*chosen.exchanges, *stored, *negatives))),
+        probes,
         tuple(filter(trained, dark)),
         _due({"new": bool(new), "untrue": bool(untrue)}, bool(old), near, exam),
     )
+
+
+@dataclass(slots=True)
+class _Chosen:
+    """What is trained and asked so far, and the pairs that are `taken`, about which nothing is declined."""
+
+    taken: set[Pair]
+    exchanges: list[Exchange] = field(default_factory=list)
+    probes: list[Probe] = field(default_factory=list)
+
+
+def _teach(
+    chosen: _Chosen,
+    new: Sequence[Memory],
+    untrue: Sequence[Memory],
+    pairs: Sequence[Pair],
+    names: Mapping[str, str],
+    replay: ReplaySettings,
+    exam: ExamSettings,
+    seed: int,
+) -> None:
+    """What is new, answered, and what is untrue, declined; a few ways to ask of each are kept back."""
+    of_each = max(replay.questions_per_memory, replay.min_questions // max(1, len(new) + len(untrue)))
+    for memory in new:
+        rng = _rng(seed, "new", memory.id)
+        ways = _ways(memory, exam.questions_per_memory, pairs)
+        asked = _drawn(ways.train, of_each, rng)
+        chosen.exchanges += _memory_exchanges(memory, asked, "new", names, rng)
+        chosen.probes += [Probe(q, "new", memory.value, memory.id) for q in ways.exam]
+        chosen.taken.update(ways.names)
+    for memory in untrue:
+        ways = _ways(memory, exam.questions_per_memory, pairs)
+        chosen.exchanges += _declining(memory, ways, of_each, _rng(seed, "untrue", memory.id))
+        chosen.probes += [Probe(question, "untrue", memory=memory.id) for question in ways.exam]
+
+
+def _keep(
+    chosen: _Chosen,
+    old: Sequence[Memory],
+    pairs: Sequence[Pair],
+    names: Mapping[str, str],
+    replay: ReplaySettings,
+    exam: ExamSettings,
+    seed: int,
+    served: Container[str],
+) -> list[Memory]:
+    """Earlier memories: those that are replayed, which are returned, and those that are asked for. What the
+    buffer's rows have `served`, by id, is not asked for anew.
+    """
+    rng = _rng(seed, OLD)
+    replayed = sorted(rng.sample(list(old), min(len(old), replay.old_memories)), key=lambda memory: memory.id)
+    standing = sorted(old, key=lambda memory: memory.id)
+    examined = {memory.id for memory in rng.sample(standing, min(len(standing), exam.old_memories))}
+    again = {memory.id for memory in replayed}
+    anew = {id for id in again if id not in served}
+    share = max(1, replay.old_questions // max(1, len(anew)))
+    for memory in standing:
+        if memory.id not in again | examined:
+            continue
+        ways = _ways(memory, exam.questions_per_memory, pairs)
+        if memory.id in anew:
+            shuffled = _usual_first(ways.train, rng)
+            asked = _drawn(shuffled, min(replay.questions_per_old_memory, share), rng)
+            chosen.exchanges += _memory_exchanges(memory, asked, OLD, names, rng)
+        chosen.taken.update(ways.names)
+        if memory.id in examined:
+            chosen.probes.append(Probe(rng.choice(ways.exam), OLD, memory.value, memory.id))
+    return replayed
 
 
 def _due(news: Mapping[str, bool], old: bool, near: bool, exam: ExamSettings) -> tuple[str, ...]:
