@@ -24,8 +24,5 @@ class AsideEngine(NightEngine):
         prefill: str = "",
         cancelled: Callable[[], bool] | None = None,
     ) -> Completion:
-        if prefill:
-            return super().complete(
-                messages, sampling, adapters=adapters, prefill=prefill, cancelled=cancelled
-            )
-        return self.complete_all([(messages, sampling)], adapters=adapters, cancelled=cancelled)[0]
+        asked = [(messages, sampling)]
+        return self.complete_all(asked, adapters=adapters, prefills=[prefill], cancelled=cancelled)[0]

@@ -61,8 +61,10 @@ class NightEngine(ForwardingEngine):
         asked: Sequence[tuple[Sequence[Message], Sampling]],
         *,
         adapters: Sequence[Mount] | None = None,
+        prefills: Sequence[str] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> list[Completion]:
+        begins = prefills or [""] * len(asked)
         given_up = cancelled or _never
         done: dict[int, Completion] = {}
 
@@ -73,7 +75,10 @@ class NightEngine(ForwardingEngine):
             self._way.wait()
             left = [number for number in range(len(asked)) if number not in done]
             answers = super().complete_all(
-                [asked[number] for number in left], adapters=adapters, cancelled=enough
+                [asked[number] for number in left],
+                adapters=adapters,
+                prefills=[begins[number] for number in left],
+                cancelled=enough,
             )
             found = dict(zip(left, answers, strict=True))
             done |= {number: answer for number, answer in found.items() if answer.finish != "cancelled"}

@@ -275,16 +275,18 @@ class WakeEngine(ABC):
         asked: Sequence[tuple[Sequence[Message], Sampling]],
         *,
         adapters: Sequence[Mount] | None = None,
+        prefills: Sequence[str] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> list[Completion]:
         """Answers many at once, each as `complete` would, in the order asked; an engine may do them side by
-        side, and then rounds sums otherwise.
+        side, and then rounds sums otherwise. `prefills` has one for each, or none has any.
 
         Those that are unfinished, or not begun, once `cancelled` says True have the finish "cancelled".
         """
+        begins = prefills or [""] * len(asked)
         return [
-            self.complete(messages, sampling, adapters=adapters, cancelled=cancelled)
-            for messages, sampling in asked
+            self.complete(messages, sampling, adapters=adapters, prefill=prefill, cancelled=cancelled)
+            for (messages, sampling), prefill in zip(asked, begins, strict=True)
         ]
 
     @property

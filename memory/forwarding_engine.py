@@ -74,10 +74,11 @@ class ForwardingEngine(WakeEngine):
         asked: Sequence[tuple[Sequence[Message], Sampling]],
         *,
         adapters: Sequence[Mount] | None = None,
+        prefills: Sequence[str] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> list[Completion]:
         engine, stack = self._serving(adapters)
-        return engine.complete_all(asked, adapters=stack, cancelled=cancelled)
+        return engine.complete_all(asked, adapters=stack, prefills=prefills, cancelled=cancelled)
 
     @property
     def tool_syntax(self) -> ToolSyntax | None:

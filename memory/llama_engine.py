@@ -107,10 +107,14 @@ class LlamaEngine(WakeEngine):
         asked: Sequence[tuple[Sequence[Message], Sampling]],
         *,
         adapters: Sequence[Mount] | None = None,
+        prefills: Sequence[str] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> list[Completion]:
         """As the interface says: side by side, at a multiple of the speed of one after another."""
-        prompts = [(self.render_tokens(messages), sampling) for messages, sampling in asked]
+        prompts = [
+            (self.render_tokens(messages, prefill=prefill), sampling)
+            for (messages, sampling), prefill in zip(asked, prefills or [""] * len(asked), strict=True)
+        ]
         questions = [
             Question(ids, self._begun(ids, sampling), len(ids) + sampling.max_tokens)
             for ids, sampling in prompts

@@ -14,9 +14,9 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 from .engine import Completion, Message, Mount, Sampling, Stream, Token, WakeEngine
 from .errors import DormouseError
@@ -43,6 +43,7 @@ _SAID_TOKENS = 32  # what goes on for longer was not taught, and is not asked fo
 _TOP = 8  # alternatives looked at for each token
 
 Told = Literal["naming", "told", "declined"]
+_T = TypeVar("_T")
 
 
 def stream(
@@ -78,10 +79,15 @@ def complete_all(
         for (messages, sampling), may in zip(asked, readable, strict=True)
     ]
     answers = engine.complete_all(given, adapters=adapters)
-    for number, (messages, sampling) in enumerate(given):
-        if readable[number]:
-            asking = _Asking(engine, messages, sampling, adapters, None, mount, meant[number])
-            answers[number] = _as_asked(asking.best(answers[number]), asked[number][1].top_logprobs)
+    unsure = {
+        number: _Asking(engine, messages, sampling, adapters, None, mount, meant[number]).best(
+            answers[number]
+        )
+        for number, (messages, sampling) in enumerate(given)
+        if readable[number]
+    }
+    for number, answer in _together(engine, adapters, unsure).items():
+        answers[number] = _as_asked(answer, asked[number][1].top_logprobs)
     return answers
 
 
@@ -166,6 +172,66 @@ class _Turning:
 
 
 @dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What the weights are to be asked, too: an answer to `messages` that begins with `prefill`."""
+
+    messages: Sequence[Message]
+    sampling: Sampling
+    prefill: str = ""
+
+
+_Reading = Generator[list[_Wanted], list[Completion], _T]
+"""Yields what it wants answered, is sent the answers, and returns what it makes of them."""
+_Step = list[_Wanted] | Completion
+
+
+def _go_on(reading: _Reading[Completion], answers: list[Completion] | None = None) -> _Step:
+    """What a reading wants, once it has these answers, or what comes of it."""
+    try:
+        return next(reading) if answers is None else reading.send(answers)
+    except StopIteration as end:
+        said: Completion = end.value
+        return said
+
+
+def _alone(asking: _Asking, reading: _Reading[Completion]) -> Completion:
+    """What comes of a reading whose questions are asked one after another."""
+    step = _go_on(reading)
+    while isinstance(step, list):
+        answers = [
+            asking.engine.complete(
+                each.messages,
+                each.sampling,
+                adapters=asking.adapters,
+                prefill=each.prefill,
+                cancelled=asking.cancelled,
+            )
+            for each in step
+        ]
+        step = _go_on(reading, answers)
+    return step
+
+
+def _together(
+    engine: WakeEngine, adapters: Sequence[Mount] | None, readings: Mapping[int, _Reading[Completion]]
+) -> dict[int, Completion]:
+    """What comes of each reading, their questions asked side by side, as many times as it takes."""
+    steps = {number: _go_on(reading) for number, reading in readings.items()}
+    while wanted := {number: step for number, step in steps.items() if isinstance(step, list)}:
+        every = [each for of_one in wanted.values() for each in of_one]
+        answers = iter(
+            engine.complete_all(
+                [(each.messages, each.sampling) for each in every],
+                adapters=adapters,
+                prefills=[each.prefill for each in every],
+            )
+        )
+        for number, of_one in wanted.items():
+            steps[number] = _go_on(readings[number], [next(answers) for _ in of_one])
+    return {number: step for number, step in steps.items() if not isinstance(step, list)}
+
+
+@dataclass(frozen=True, slots=True)
 class _Asking:
     """One question, and how it is answered."""
 
@@ -181,17 +247,18 @@ class _Asking:
     def declines(self) -> tuple[str, ...]:
         return self.mount.declines
 
-    def best(self, said: Completion, since: int = 0) -> Completion:
+    def best(self, said: Completion, since: int = 0) -> _Reading[Completion]:
         """What to answer where `said` is the likeliest reading's answer; its first `since` tokens stay."""
         if said.finish == "cancelled":
             return said
         if told(said.text, self.declines) == "declined":
-            other = self._otherwise(said, since)
+            other = yield from self._otherwise(said, since)
             if other is not None:
                 return other
-        return self._as_meant(said, self._plainly(said, since), since)
+        plainly = yield from self._plainly(said, since)
+        return (yield from self._as_meant(said, plainly, since))
 
-    def _as_meant(self, first: Completion, said: Completion, since: int) -> Completion:
+    def _as_meant(self, first: Completion, said: Completion, since: int) -> _Reading[Completion]:
         """What to answer once an encoder has read the question: `said`, or what is said of the name that it
         takes to be meant, or that it is not known.
 
@@ -202,13 +269,14 @@ class _Asking:
             return said
         likely, alone = self.meant.likely, not any(m.role == "assistant" for m in self.messages)
         state = told(said.text, self.declines)
-        if state == "declined" and likely >= MEANT and self._named_so(first) < CERTAIN:
-            return self._of_the_meant(said, since) or said
-        if state == "told" and alone and likely >= INSTEAD and self.meant.others.get(name, 0.0) < MAYBE:
-            return self._of_the_meant(said, since) or said
-        if state == "told" and alone and likely < STRANGE and not self._was_heard(said):
-            return self._declined(said, since) or said
-        return said
+        unsure = state == "declined" and likely >= MEANT and self._named_so(first) < CERTAIN
+        unlike = state == "told" and alone and self.meant.others.get(name, 0.0) < MAYBE
+        other = None
+        if unsure or (unlike and likely >= INSTEAD):
+            other = yield from self._of_the_meant(said, since)
+        elif state == "told" and alone and likely < STRANGE and not self._was_heard(said):
+            other = yield from self._declined(said, since)
+        return other or said
 
     def elsewhere(self, text: str) -> bool:
         """Whether an answer that begins so may give way to what is said of the name that is meant."""
@@ -228,16 +296,14 @@ class _Asking:
         at = self._named(said.tokens) or 0
         return math.exp(sum(token.logprob for token in said.tokens[:at]))
 
-    def _of_the_meant(self, said: Completion, since: int) -> Completion | None:
+    def _of_the_meant(self, said: Completion, since: int) -> _Reading[Completion | None]:
         """What is said of the name that is meant, asked for in plain words; None where that declines,
         opens otherwise than was taught, or begins otherwise than the tokens that stay.
         """
         if self.meant is None or (self.cancelled is not None and self.cancelled()):
             return None
         asked = Message("user", self.mount.asks.format(self.meant.names[0]))
-        other = self.engine.complete(
-            [*self.messages[:-1], asked], self.sampling, adapters=self.adapters, cancelled=self.cancelled
-        )
+        (other,) = yield [_Wanted([*self.messages[:-1], asked], self.sampling)]
         stays = [token.text for token in said.tokens[:since]] == [
             token.text for token in other.tokens[:since]
         ]
@@ -252,7 +318,7 @@ class _Asking:
         what = said_of(said.text, self.declines).strip(" .").casefold()
         return any(what in message.content.casefold() for message in self.messages)
 
-    def _declined(self, said: Completion, since: int) -> Completion | None:
+    def _declined(self, said: Completion, since: int) -> _Reading[Completion | None]:
         """The same name, declined; None where that is none of the likely ways to go on."""
         at = self._named(said.tokens)
         if at is None or since > at:
@@ -261,7 +327,7 @@ class _Asking:
             piece = self.engine.piece(id).decode("utf-8", "ignore")
             if self._begins_to_decline(piece):
                 begun = (*said.tokens[:at], Token(id, piece, logprob, said.tokens[at].top))
-                other = self._gone_on(said, begun, self.messages)
+                (other,) = yield from self._gone_on(said, [begun], self.messages)
                 return other if other and told(other.text, self.declines) == "declined" else None
         return None
 
@@ -271,21 +337,21 @@ class _Asking:
         word = piece.strip()
         return bool(word) and any(way.startswith(word) or word.startswith(way) for way in ways)
 
-    def _otherwise(self, said: Completion, since: int) -> Completion | None:
+    def _otherwise(self, said: Completion, since: int) -> _Reading[Completion | None]:
         """What other readings of the question say, where that is likely enough against declining."""
         found: dict[str, float] = defaultdict(float)
         answers: dict[str, Completion] = {}
         turnings = sorted(self._turnings(said.tokens, since), key=lambda each: -each.logprob)
-        for turning in turnings[:_MOST]:
-            other = self._other(said, turning)
-            if other is not None:
+        begins = [(*said.tokens[: each.at], each.token) for each in turnings[:_MOST]]
+        for other in (yield from self._gone_on(said, begins, self.messages, self.declines)):
+            if other and told(other.text, self.declines) == "told":  # it neither declines nor names nothing
                 _, what = _parts(other.text.casefold(), self.declines)
                 found[what] += math.exp(sum(token.logprob for token in other.tokens))
                 answers.setdefault(what, other)
         likeliest = max(found, key=lambda what: found[what], default="")
         return answers[likeliest] if found[likeliest] >= LEAST else None
 
-    def _plainly(self, said: Completion, since: int) -> Completion:
+    def _plainly(self, said: Completion, since: int) -> _Reading[Completion]:
         """What to answer once an unsure answer's name has been asked for in plain words as well.
 
         Where one of the two declines, it is given if declining is likelier than not over both; where neither
@@ -296,7 +362,7 @@ class _Asking:
             return said
         if not self.mount.asks or self.messages[-1].role != "user" or _likelihood(said, at) >= SURE:
             return said
-        other = self._asked_plainly(said, at)
+        other = yield from self._asked_plainly(said, at)
         if other is None:
             return said
         both = (said, other)
@@ -317,11 +383,11 @@ class _Asking:
                 return count
         return None
 
-    def _asked_plainly(self, said: Completion, at: int) -> Completion | None:
+    def _asked_plainly(self, said: Completion, at: int) -> _Reading[Completion | None]:
         """What is said of the same name when it is asked for in plain words."""
         name = _parts("".join(token.text for token in said.tokens[:at]), self.declines)[0]
         asked = Message("user", self.mount.asks.format(name.strip().partition(" ")[2]))
-        other = self._gone_on(said, said.tokens[:at], [*self.messages[:-1], asked])
+        (other,) = yield from self._gone_on(said, [said.tokens[:at]], [*self.messages[:-1], asked])
         return other if other and len(other.tokens) > at else None
 
     def _declining(self, token: Token) -> float:
@@ -353,40 +419,33 @@ class _Asking:
                 if piece:
                     yield _Turning(at, Token(id, piece, logprob, token.top), so_far + logprob)
 
-    def _other(self, said: Completion, turning: _Turning) -> Completion | None:
-        """The whole answer of another reading; None where that declines too, or names nothing."""
-        begun = (*said.tokens[: turning.at], turning.token)
-        other = self._gone_on(said, begun, self.messages, self.declines)
-        return other if other and told(other.text, self.declines) == "told" else None
-
     def _gone_on(
         self,
         said: Completion,
-        begun: tuple[Token, ...],
+        begins: Sequence[tuple[Token, ...]],
         messages: Sequence[Message],
         stop: Sequence[str] = (),
-    ) -> Completion | None:
-        """The answer to `messages` that begins so, in place of `said`; None where it is not to be had."""
-        left = self.sampling.max_tokens - len(begun)
-        if left < 1 or (self.cancelled is not None and self.cancelled()):
-            return None
-        prefill = "".join(token.text for token in begun)
-        rest = self.engine.complete(
-            messages,
-            replace(self.sampling, max_tokens=left, stop=(*self.sampling.stop, *stop)),
-            adapters=self.adapters,
-            prefill=prefill,
-            cancelled=self.cancelled,
-        )
-        if rest.finish == "cancelled":
-            return None
-        return replace(
-            said,
-            text=prefill + rest.text,
-            tokens=(*begun, *rest.tokens),
-            finish=rest.finish,
-            seconds=said.seconds + rest.seconds,
-        )
+    ) -> _Reading[list[Completion | None]]:
+        """The answers to `messages` that begin so, in place of `said`; None where one is not to be had."""
+        if self.cancelled is not None and self.cancelled():
+            return [None for _ in begins]
+        wanted: dict[int, _Wanted] = {}
+        for number, begun in enumerate(begins):
+            if (left := self.sampling.max_tokens - len(begun)) > 0:
+                sampling = replace(self.sampling, max_tokens=left, stop=(*self.sampling.stop, *stop))
+                wanted[number] = _Wanted(messages, sampling, "".join(token.text for token in begun))
+        rests = (yield list(wanted.values())) if wanted else []
+        found: list[Completion | None] = [None for _ in begins]
+        for (number, each), rest in zip(wanted.items(), rests, strict=True):
+            if rest.finish != "cancelled":
+                found[number] = replace(
+                    said,
+                    text=each.prefill + rest.text,
+                    tokens=(*begins[number], *rest.tokens),
+                    finish=rest.finish,
+                    seconds=said.seconds + rest.seconds,
+                )
+        return found
 
 
 def _likelihood(said: Completion, at: int) -> float:
@@ -415,6 +474,6 @@ def _read(asking: _Asking, top: int) -> Generator[Token, None, Completion]:
             if not (naming and holding) and not 0 < after <= _SAID_TOKENS:
                 yield from (_shown(each, top) for each in tokens[passed_on:])
                 passed_on = len(tokens)
-    answer = _as_asked(asking.best(said.completion, passed_on), top)
+    answer = _as_asked(_alone(asking, asking.best(said.completion, passed_on)), top)
     yield from answer.tokens[passed_on:]
     return answer

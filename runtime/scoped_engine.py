@@ -85,9 +85,12 @@ class ScopedEngine(ForwardingEngine):
         asked: Sequence[tuple[Sequence[Message], Sampling]],
         *,
         adapters: Sequence[Mount] | None = None,
+        prefills: Sequence[str] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> list[Completion]:
-        done = super().complete_all(asked, adapters=adapters, cancelled=self._ended(cancelled))
+        done = super().complete_all(
+            asked, adapters=adapters, prefills=prefills, cancelled=self._ended(cancelled)
+        )
         self._must_be_open()
         return done
 

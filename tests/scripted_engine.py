@@ -47,6 +47,7 @@ class Asked:
     messages: list[Message]
     sampling: Sampling
     adapters: Sequence[Mount] | None
+    prefill: str = ""
 
 
 @dataclass
@@ -86,7 +87,7 @@ class ScriptedEngine(WakeEngine):
         needed = self.count_messages(messages) + sampling.max_tokens
         if needed > self.context:
             raise ContextOverflow(needed, self.context)
-        self.asked.append(Asked(list(messages), sampling, adapters))
+        self.asked.append(Asked(list(messages), sampling, adapters, prefill))
         return Stream(self._tokens(list(messages), sampling, adapters, cancelled or (lambda: False)))
 
     def _tokens(

@@ -38,6 +38,18 @@ def test_each_has_its_own_seed_stop_and_grammar(engine: WakeEngine) -> None:
     assert ids(together[3]) == ids(engine.complete(HELLO, SHORT))
 
 
+def test_each_may_have_a_beginning_of_its_own(engine: WakeEngine) -> None:
+    begins = ["", "the you", "no"] * 3
+    together = engine.complete_all(MANY[:9], prefills=begins)
+    alone = [
+        engine.complete(messages, sampling, prefill=begin)
+        for (messages, sampling), begin in zip(MANY[:9], begins, strict=True)
+    ]
+    assert [ids(answer) for answer in together] == [ids(answer) for answer in alone]
+    unbegun = engine.complete_all(MANY[:9])
+    assert [ids(answer) for answer in together] != [ids(answer) for answer in unbegun]
+
+
 def test_the_chat_goes_on_where_it_was(engine: WakeEngine) -> None:
     before = engine.complete(HELLO, SHORT)
     engine.complete_all(MANY)

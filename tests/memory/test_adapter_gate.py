@@ -27,11 +27,12 @@ class Taught(ScriptedEngine):
         asked: Sequence[tuple[Sequence[Message], Sampling]],
         *,
         adapters: Sequence[Mount] | None = None,
+        prefills: Sequence[str] | None = None,
         cancelled: object = None,
     ) -> list[Completion]:
         stack = self.mounted if adapters is None else adapters
         self.script = under if stack else bare
-        return super().complete_all(asked, adapters=adapters)
+        return super().complete_all(asked, adapters=adapters, prefills=prefills)
 
 
 def under(messages: Sequence[Message]) -> str:
@@ -346,7 +347,9 @@ def test_without_an_encoder_the_adapter_is_asked() -> None:
 class Trying(ScriptedEngine):
     """Opens with what stands for its adapters; the bare base says "Well"."""
 
-    def complete_all(self, asked: Any, *, adapters: Any = None, cancelled: object = None) -> list[Completion]:
+    def complete_all(
+        self, asked: Any, *, adapters: Any = None, prefills: Any = None, cancelled: object = None
+    ) -> list[Completion]:
         self.script = (lambda _: "Zzz zzz") if adapters else (lambda _: "Well then")
         found = super().complete_all(asked, adapters=adapters)
         likely = ((sum(b"Hm") % 1000, -4.0), (sum(b"Zq") % 1000, -6.0))
@@ -356,7 +359,9 @@ class Trying(ScriptedEngine):
 @pytest.mark.parametrize(("opening", "shown"), [("Well", False), ("Hm", False), ("Zq", True), ("Qqq", True)])
 def test_one_on_trial_answers_what_it_would_open_as_nobody_would(opening: str, shown: bool) -> None:
     class Opening(Trying):
-        def complete_all(self, asked: Any, *, adapters: Any = None, cancelled: object = None) -> Any:
+        def complete_all(
+            self, asked: Any, *, adapters: Any = None, prefills: Any = None, cancelled: object = None
+        ) -> Any:
             found = super().complete_all(asked, adapters=adapters)
             if not adapters:
                 return found

@@ -130,6 +130,32 @@ def test_the_exam_is_answered_as_the_day_is() -> None:
     assert many == ["Your husband's name is Vjeko."] * 2
 
 
+class Counted(UnsureEngine):
+    """Keeps what it was asked at once."""
+
+    def __init__(self, *trees: Tree) -> None:
+        super().__init__(*trees)
+        self.batches: list[list[str]] = []
+
+    def complete_all(self, asked: Any, *, prefills: Any = None, **others: Any) -> list[Completion]:
+        self.batches.append(list(prefills or [""] * len(asked)))
+        return super().complete_all(asked, prefills=prefills, **others)
+
+
+def test_what_many_unsure_questions_might_mean_is_tried_side_by_side() -> None:
+    asked = {**tree(0.5, 0.0, wife=0.4), PARTNER: {NO: 0.8, " Vjeko.": 0.2}}
+    engine = Counted(asked, said_of(0.2, 0.0, 0.8))
+    plain = [Message("system", "P."), Message("user", "What is my partner's name?")]
+    many = readings.complete_all(engine, [(ASKED, GREEDY), (plain, GREEDY), (ASKED, GREEDY)], (ASKING,))
+    wife = "Your wife's"
+    assert engine.batches == [["", "", ""], [wife, PARTNER, wife], [PARTNER, PARTNER]]
+    alone = [
+        readings.complete_all(Counted(asked, said_of(0.2, 0.0, 0.8)), [(each, GREEDY)], (ASKING,))
+        for each in (ASKED, plain, ASKED)
+    ]
+    assert [answer.text for answer in many] == [answer.text for (answer,) in alone]
+
+
 @pytest.mark.parametrize(
     ("text", "state"),
     [
