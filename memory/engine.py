@@ -99,6 +99,14 @@ class Sampling:
 GREEDY = Sampling()
 
 
+def log_softmax_at(logits: NDArray[np.float32], ids: Sequence[int]) -> NDArray[np.float64]:
+    """Natural-log probability [n] of one id after each row of `logits` [n, vocabulary]; summed in float64."""
+    peaks = logits.max(axis=1, keepdims=True)
+    totals = np.exp(logits - peaks).sum(axis=1, dtype=np.float64)
+    chosen = logits[np.arange(len(ids)), list(ids)].astype(np.float64) - peaks[:, 0]
+    return np.asarray(chosen - np.log(totals))
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """One generated token.

@@ -18,7 +18,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .chat_template import CHATML, ChatTemplate
-from .engine import GREEDY, Completion, Message, Mount, Sampling, Stream, Token, WakeEngine
+from .engine import (
+    GREEDY,
+    Completion,
+    Message,
+    Mount,
+    Sampling,
+    Stream,
+    Token,
+    WakeEngine,
+    log_softmax_at,
+)
 from .errors import BadInput, ContextOverflow, EngineError
 from .fifo_lock import FifoLock, WouldWaitForItself
 from .llama_adapters import AdapterCache, Stack, resolve
@@ -199,10 +209,8 @@ class LlamaEngine(WakeEngine):
             self._native.read_prompt(prompt, _never)
             # The prompt's last token is computed again, with the answer, for the logits before the first
             # answer token.
-            rows = self._native.all_logits([*prompt, *said[:-1]], keep=len(prompt) - 1).astype(np.float64)
-        peaks = rows.max(axis=1)
-        totals = peaks + np.log(np.exp(rows - peaks[:, None]).sum(axis=1))
-        return tuple(float(row[token] - total) for row, token, total in zip(rows, said, totals, strict=True))
+            rows = self._native.all_logits([*prompt, *said[:-1]], keep=len(prompt) - 1)
+        return tuple(log_softmax_at(rows, said).tolist())
 
     def close(self) -> None:
         self._free()

@@ -13,9 +13,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Literal, NamedTuple, get_args
 
-import numpy as np
-
-from ..memory.engine import Message, Mount, WakeEngine
+from ..memory.engine import Message, Mount, WakeEngine, log_softmax_at
 from .intervals import mean_interval
 
 DriftKind = Literal["general", "chat"]
@@ -94,7 +92,5 @@ def _logprobs(engine: WakeEngine, persona: str, passage: Passage, stack: Sequenc
         asked = [Message("system", persona), Message("user", passage.question)]
         return engine.score(asked, passage.text, adapters=stack)
     ids = engine.tokenize(passage.text, special=False)
-    logits = engine.logits(ids[:-1], adapters=stack).astype(np.float64)
-    logits -= logits.max(axis=1, keepdims=True)
-    logprobs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
-    return [float(row[token]) for row, token in zip(logprobs, ids[1:], strict=True)]
+    logits = engine.logits(ids[:-1], adapters=stack)
+    return list(map(float, log_softmax_at(logits, ids[1:])))
