@@ -97,8 +97,11 @@ def _decided(
     known: Mapping[int, str],
 ) -> list[str]:
     sampling = Sampling(max_tokens=_CALL_TOKENS, json_schema=schema(OFFERED))
-    put = [asked(persona)[number] for number in numbers]
-    prompts = [([Message("system", system), Message("user", text)], sampling) for system, text in put]
+    every = asked(persona)
+    prompts = [
+        ([Message("system", system), Message("user", text)], sampling)
+        for system, text in (every[number] for number in numbers)
+    ]
     # As by day: who decides follows from the user's own words, not from the instruction they come in.
     plain = [[Message("system", persona), Message("user", REQUESTS[number][0])] for number in numbers]
     return adapter_gate.answer_all(engine, prompts, tuple(stack), begun=plain, known=known)
