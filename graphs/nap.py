@@ -32,6 +32,7 @@ from ..sleep.errors import NapImpossible, NightStopped
 from ..sleep.export import write_adapter
 from ..sleep.filter import Rules, filter_candidates, standing
 from ..sleep.forgetting import refusal
+from ..sleep.hard_negatives import Declining, declining
 from ..sleep.packing import Example
 from ..sleep.questions import DECLINES, OPENING, PLAINLY
 from ..sleep.roles import role_folder
@@ -122,12 +123,12 @@ def _napped(work: _Work) -> Outcome:
     if util.find_spec("torch") is None:
         raise NapImpossible("torch is not installed")
     head, day = day_beneath(context)
-    new, old = _memories(work, head, day)
+    new, old, others = _memories(work, head, day)
     work.found |= {"turns": len(work.leaving.turns), "memories": [memory.id for memory in new]}
     if not new:
         return None, "nothing-new", []
     with work.timed("replay"):
-        training = _prepare(work, new, old, head, day)
+        training = _prepare(work, new, old, others, head, day)
     with work.timed("consolidate"):
         work.found["training"] = consolidate(work.folder / "job", way=context.way)
     with work.timed("export"):
@@ -137,8 +138,10 @@ def _napped(work: _Work) -> Outcome:
     return adapter, "published" if passed else "rejected", reasons
 
 
-def _memories(work: _Work, head: Manifest | None, day: Manifest | None) -> tuple[list[Memory], list[Memory]]:
-    """What is to be learnt now, and what is to be kept: the day's memories, and some of the nights'."""
+def _memories(
+    work: _Work, head: Manifest | None, day: Manifest | None
+) -> tuple[list[Memory], list[Memory], list[Memory]]:
+    """What is to be learnt now; what is to be kept, the day's and some of the nights'; the nights' others."""
     context, settings = work.context, work.context.settings
     journal = context.journal
     known = [memory for memory in journal.memories() if memory.state in ("admitted", "consolidated")]
@@ -161,20 +164,36 @@ def _memories(work: _Work, head: Manifest | None, day: Manifest | None) -> tuple
     of_day = [m for m in kept if m.id in taught]
     of_nights = [m for m in kept if m.id not in due]
     some = random.Random(context.seed).sample(of_nights, min(len(of_nights), settings.nap.exam.old_memories))
-    return new, [*of_day, *some]
+    return new, [*of_day, *some], [m for m in of_nights if m not in some]
 
 
 def _prepare(
-    work: _Work, new: list[Memory], old: list[Memory], head: Manifest | None, day: Manifest | None
+    work: _Work,
+    new: list[Memory],
+    old: list[Memory],
+    others: list[Memory],
+    head: Manifest | None,
+    day: Manifest | None,
 ) -> replay.TrainingSet:
     """Writes the job: the questions of one pass, trained `passes` times."""
     context, nap = work.context, work.context.settings.nap
     new = stages._with_questions(work.stage, {}, new)
-    chosen = replay.training_set(new, old, nap.replay, nap.exam, context.seed)
+    asked = _declining(work, head, day) if nap.replay.negative_candidates else None
+    chosen = replay.training_set(new, old, nap.replay, nap.exam, context.seed, declining=asked, beside=others)
     anchored = _anchors(work)
     examples = replay.tokenised(chosen, anchored, context.engine, context.persona)
     worker.write_job(work.folder / "job", _job(work, head, day, examples), examples)
     return chosen
+
+
+def _declining(work: _Work, head: Manifest | None, day: Manifest | None) -> Declining | None:
+    """How likely what is served now is to decline what was never told; None where it was taught nothing."""
+    context = work.context
+    if head is None and day is None:
+        return None
+    beneath = mounts_beneath(context.registry, head, context.base, context.cache)
+    stack = served_with(context, day.id, head) if day else beneath
+    return declining(context.engine, context.persona, stack)
 
 
 def _anchors(work: _Work) -> list[Example]:

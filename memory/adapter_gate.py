@@ -14,7 +14,7 @@ nothing of how they open answer everything, in full view. Knows engines and mess
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Container, Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
@@ -59,19 +59,36 @@ def speaks(
     put = [alone(messages, None, stack) for messages in asked]
     tells = _tells(stack[-1], put)
     left = [messages for messages, told in zip(put, tells, strict=True) if not told]
+    few = _first_words(engine, stack[-1])
     begun = engine.complete_all(
         [(messages, few) for messages in left],
         adapters=stack,
         cancelled=cancelled,
     )
-    opened = [one.finish == "cancelled" or one.text.lstrip().startswith(opens) for one in begun]
-    if stack[-1].watched:
-        opened = [
-            as_taught or _strange(engine, messages, one, cancelled)
-            for as_taught, messages, one in zip(opened, left, begun, strict=True)
-        ]
-    found = iter(opened)
+    found = iter(_as_taught(engine, left, begun, stack[-1], cancelled))
     return [not told and next(found) for told in tells]
+
+
+def _first_words(engine: WakeEngine, mount: Mount) -> Sampling:
+    """As many tokens as it takes to see how an answer opens."""
+    return Sampling(max_tokens=len(engine.tokenize(mount.opens, special=False)))
+
+
+def _as_taught(
+    engine: WakeEngine,
+    asked: Sequence[Sequence[Message]],
+    begun: Sequence[Completion],
+    mount: Mount,
+    cancelled: Callable[[], bool] | None = None,
+) -> list[bool]:
+    """Whether each answer opens as those do that the mount was taught, or is to be seen all the same."""
+    opened = [one.finish == "cancelled" or one.text.lstrip().startswith(mount.opens) for one in begun]
+    if not mount.watched:
+        return opened
+    return [
+        as_taught or _strange(engine, messages, one, cancelled)
+        for as_taught, messages, one in zip(opened, asked, begun, strict=True)
+    ]
 
 
 def _strange(
@@ -126,14 +143,55 @@ def answer_all(
     `begun` it is these conversations that say so. Where it is `known` what the bare base answers, by number,
     that is not computed again. Raises EngineError.
     """
-    spoken = speaks(engine, begun or [messages for messages, _ in asked], adapters)
-    answers = {number: text for number, text in (known or {}).items() if not spoken[number]}
-    for stack, of_stack in ((adapters, True), ((), False)):
-        numbers = [n for n, said in enumerate(spoken) if said is of_stack and n not in answers]
-        if numbers:
-            found = readings.complete_all(engine, [asked[number] for number in numbers], stack)
-            answers |= zip(numbers, (one.text for one in found), strict=True)
+    answers = _of_stack(engine, asked, tuple(adapters), begun, known or {})
+    answers = {**{n: text for n, text in (known or {}).items() if n not in answers}, **answers}
+    left = [number for number in range(len(asked)) if number not in answers]
+    if left:
+        found = readings.complete_all(engine, [asked[number] for number in left], ())
+        answers |= zip(left, (one.text for one in found), strict=True)
     return [answers[number] for number in range(len(asked))]
+
+
+def _of_stack(
+    engine: WakeEngine,
+    asked: Sequence[tuple[Sequence[Message], Sampling]],
+    stack: tuple[Mount, ...],
+    begun: Sequence[Sequence[Message]] | None,
+    known: Container[int],
+) -> dict[int, str]:
+    """What the stack answers, where it speaks.
+
+    A whole answer shows how it opens. So it is begun by itself only where the base's is known, so that it
+    seldom goes on, or where another conversation says whether it is to.
+    """
+    opens = stack[-1].opens if stack else ""
+    if not opens:
+        found = readings.complete_all(engine, asked, stack)
+        return {number: one.text for number, one in enumerate(found)}
+    say = [alone(messages, None, stack) for messages in begun or [messages for messages, _ in asked]]
+    few = _first_words(engine, stack[-1])
+    tells = _tells(stack[-1], say)
+    numbers = [number for number, told in enumerate(tells) if not told]
+    whole = [n not in known and begun is None and say[n] == [*asked[n][0]] for n in numbers]
+    spoken: list[bool] = []
+
+    def goes_on(first: Sequence[Completion]) -> list[bool]:
+        spoken.extend(_as_taught(engine, [say[n] for n in numbers], first, stack[-1]))
+        return [speaks and all_of_it for speaks, all_of_it in zip(spoken, whole, strict=True)]
+
+    first = readings.complete_all(
+        engine,
+        [asked[n] if all_of_it else (say[n], few) for n, all_of_it in zip(numbers, whole, strict=True)],
+        stack,
+        goes_on,
+    )
+    of_each = list(zip(numbers, first, whole, spoken, strict=True))
+    answers = {n: one.text for n, one, all_of_it, speaks in of_each if all_of_it and speaks}
+    rest = [n for n, _, all_of_it, speaks in of_each if speaks and not all_of_it]
+    if rest:
+        found = readings.complete_all(engine, [asked[number] for number in rest], stack)
+        answers |= zip(rest, (one.text for one in found), strict=True)
+    return answers
 
 
 def alone(

@@ -67,28 +67,33 @@ def complete_all(
     engine: WakeEngine,
     asked: Sequence[tuple[Sequence[Message], Sampling]],
     adapters: Sequence[Mount] | None = None,
+    goes_on: Callable[[Sequence[Completion]], Sequence[bool]] | None = None,
 ) -> list[Completion]:
-    """As WakeEngine.complete_all, each as `stream` would answer it."""
+    """As WakeEngine.complete_all, each as `stream` would answer it. `goes_on` is shown the likeliest answers
+    and says which of them are read again; the others stay as they are.
+    """
     mount = _top(engine, adapters)
-    if mount is None:
-        return engine.complete_all(asked, adapters=adapters)
-    readable = [_readable(sampling) for _, sampling in asked]
-    meant = _meant(mount, [each if may else [] for (each, _), may in zip(asked, readable, strict=True)])
+    readable = [mount is not None and _readable(sampling) for _, sampling in asked]
     given = [
         (messages, _with_tops(sampling) if may else sampling)
         for (messages, sampling), may in zip(asked, readable, strict=True)
     ]
     answers = engine.complete_all(given, adapters=adapters)
-    unsure = {
-        number: _Asking(engine, messages, sampling, adapters, None, mount, meant[number]).best(
-            answers[number]
-        )
-        for number, (messages, sampling) in enumerate(given)
-        if readable[number]
-    }
-    for number, answer in _together(engine, adapters, unsure).items():
-        answers[number] = _as_asked(answer, asked[number][1].top_logprobs)
-    return answers
+    chosen = goes_on(answers) if goes_on is not None else [True] * len(asked)
+    again = [number for number, may in enumerate(readable) if may and chosen[number]]
+    if mount is not None:
+        meant = _meant(mount, [given[number][0] for number in again])
+        unsure = {
+            number: _Asking(engine, *given[number], adapters, None, mount, name).best(answers[number])
+            for number, name in zip(again, meant, strict=True)
+        }
+        answers = [*answers]
+        for number, answer in _together(engine, adapters, unsure).items():
+            answers[number] = answer
+    return [
+        _as_asked(answer, sampling.top_logprobs) if may else answer
+        for answer, (_, sampling), may in zip(answers, asked, readable, strict=True)
+    ]
 
 
 def told(text: str, declines: Iterable[str]) -> Told:

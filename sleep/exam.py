@@ -21,7 +21,7 @@ from ..verifiers.match import Match
 from .drift import KINDS as DRIFTS
 from .drift import Drift
 from .intervals import wilson
-from .replay import Probe
+from .records import Probe
 from .settings import ExamSettings
 
 ItemKind = Literal["fact", "unknown", "skill", "forgotten"]

@@ -22,7 +22,7 @@ def taught_names(memories: Sequence[Memory]) -> tuple[TaughtName, ...]:
     asked = dict.fromkeys((*(kind.key for kind in kinds.bank()), *kinds.everyday_questions()))
     first = {(memory.subject, memory.attribute): memory for memory in reversed(memories)}
     others = {
-        own: _other_names(memory, [pair for pair in first if pair != own]) for own, memory in first.items()
+        own: other_names(memory, [pair for pair in first if pair != own]) for own, memory in first.items()
     }
     goes_by = Counter(pair for several in others.values() for pair in several)
     found = []
@@ -38,7 +38,7 @@ def taught_names(memories: Sequence[Memory]) -> tuple[TaughtName, ...]:
     return tuple(found)
 
 
-def _other_names(memory: Memory, taken: Sequence[Pair]) -> tuple[Pair, ...]:
+def other_names(memory: Memory, taken: Sequence[Pair]) -> tuple[Pair, ...]:
     """What the model takes a memory's questions for, and everyday words, that are none of those `taken`."""
     given = tuple(dict.fromkeys(names_of(memory, taken, like(memory)).values()))
     return (*given, *synonyms_of((memory.subject, memory.attribute), given, taken))

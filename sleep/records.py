@@ -37,6 +37,35 @@ class Rejection:
 
 
 @dataclass(frozen=True, slots=True)
+class Exchange:
+    """A question and the answer to be learnt, about `attribute` of `subject`; `memory` is the id it serves.
+
+    `kind` is new, old (an earlier memory asked for anew), unknown, stored (drawn from the buffer for its
+    answer) or dark (drawn for its distribution).
+    """
+
+    question: str
+    answer: str
+    kind: str
+    memory: str = ""
+    subject: str = ""
+    attribute: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A question kept back for the exam: its answer must hold `expect`, or decline where that is empty.
+
+    `kind` is new, old, untrue (learnt once, and denied since), neighbour (near what was told) or unknown.
+    """
+
+    question: str
+    kind: str
+    expect: str = ""
+    memory: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """How far a stage is: `done` of `total` in the stage's own unit, `note` for a person.
 

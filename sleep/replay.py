@@ -13,59 +13,32 @@ import json
 import random
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from itertools import cycle
 from typing import TypeVar
 
 from ..memory.engine import Message, WakeEngine
 from ..memory.records import Asked, Memory
 from . import kinds
 from .buffer import Row, draw
+from .chance import rng_for
 from .contrast import contrasted
+from .hard_negatives import Declining
 from .kinds import Pair, words
-from .neighbours import NEAREST, ask_about, asked_first, like, nearest, neighbours
+from .naming import other_names
+from .neighbours import like
 from .packing import DARK, OLD, STORED, Example
 from .questions import (
     Ways,
     may_mean_the_same,
-    other_kinds,
-    plain_questions,
     told_answer,
     untold_answer,
     vary,
     ways_for,
 )
+from .records import Exchange, Probe
 from .settings import ExamSettings, ReplaySettings
+from .untold import untold
 
 _Question = TypeVar("_Question", Asked, Row)
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """A question and the answer to be learnt, about `attribute` of `subject`; `memory` is the id it serves.
-
-    `kind` is new, old (an earlier memory asked for anew), unknown, stored (drawn from the buffer for its
-    answer) or dark (drawn for its distribution).
-    """
-
-    question: str
-    answer: str
-    kind: str
-    memory: str = ""
-    subject: str = ""
-    attribute: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """A question kept back for the exam: its answer must hold `expect`, or decline where that is empty.
-
-    `kind` is new, old, untrue (learnt once, and denied since), neighbour (near what was told) or unknown.
-    """
-
-    question: str
-    kind: str
-    expect: str = ""
-    memory: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +69,17 @@ class TrainingSet:
         return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _rng(seed: int, *parts: str) -> random.Random:
-    """A generator that depends on what it is for, so that one memory more does not reshuffle all others."""
-    return random.Random(
-        hashlib.sha256("\0".join((str(seed), *parts)).encode("utf-8", "surrogatepass")).digest()
-    )
-
-
 def _ways(memory: Memory, held_back: int, pairs: Sequence[Pair]) -> Ways:
     # The split must not change from night to night, or a replayed memory would train its own exam questions.
-    rng = _rng(0, "ways", memory.id)
+    rng = rng_for(0, "ways", memory.id)
     others = [pair for pair in pairs if pair != (memory.subject, memory.attribute)]
     return ways_for(memory, rng, held_back=held_back, taken=others, apart=like(memory))
+
+
+def _goes_by(memory: Memory, pairs: Sequence[Pair]) -> list[Pair]:
+    """The memory's own pair and its other names, which are none of the other `pairs`."""
+    own = (memory.subject, memory.attribute)
+    return [own, *other_names(memory, [pair for pair in pairs if pair != own])]
 
 
 def _drawn(asked: Sequence[Asked], count: int, rng: random.Random) -> list[Asked]:
@@ -162,78 +134,6 @@ def _memory_exchanges(
     ]
 
 
-def _one_of(pair: Pair, nearest_one: bool, rng: random.Random) -> str:
-    """A question for the pair; for one of the nearest it is half the time in plain words."""
-    return rng.choice(plain_questions(*pair) if nearest_one and rng.random() < 0.5 else ask_about(pair))
-
-
-def _near(
-    new: Sequence[Memory],
-    old: Sequence[Memory],
-    taken: Sequence[Pair],
-    replay: ReplaySettings,
-    seed: int,
-    rng: random.Random,
-) -> list[Pair]:
-    """The neighbours of what was told: more of each where new memories are few, for declining is learnt from
-    many questions; of earlier ones few of as many memories as the night's bounded cost allows.
-    """
-    of_each = min(replay.neighbours_per_memory, max(NEAREST, replay.old_negatives // max(1, len(old))))
-    beside = min(len(old), replay.old_negatives // max(1, of_each))
-    chosen_old = [*old] if beside == len(old) else _rng(seed, "beside").sample([*old], beside)
-    for_new = replay.negatives_per_memory * len(new)
-    more = max(1.0, replay.min_negatives / for_new) if for_new and replay.nearest_again else 1.0
-    near = neighbours(new, taken, round(more * replay.neighbours_per_memory), rng)
-    near_old = neighbours(chosen_old, taken, of_each, rng)
-    return [*dict.fromkeys([*near, *near_old])]
-
-
-def _unknown(
-    new: Sequence[Memory],
-    old: Sequence[Memory],
-    taken: Sequence[tuple[str, str]],
-    replay: ReplaySettings,
-    held_back: int,
-    seed: int,
-) -> tuple[list[Exchange], list[Probe], bool]:
-    """Questions about things never told: for each memory its neighbours, and as many again of anything else;
-    those kept back for the exam; whether anything is near what was told.
-
-    Half of those kept back for the exam are neighbours too, though neither the nearest nor those whom people
-    ask about first, which are asked about again before the others; the pairs they ask for are not trained.
-    Where no neighbours are trained the exam asks for some all the same.
-    """
-    rng = _rng(seed, "unknown")
-    near = _near(new, old, taken, replay, seed, rng)
-    half = held_back // 2
-    unlearnt = [] if near else neighbours(new, taken, half, _rng(seed, "unlearnt"))
-    far = [kind.key for kind in other_kinds(taken) if kind.key not in (*near, *unlearnt)]
-    rng.shuffle(near)
-    rng.shuffle(far)
-    first = {pair for memory in new for pair in nearest(memory, taken)} if replay.nearest_again else set()
-    near.sort(key=lambda pair: (pair not in first, not asked_first(pair)))
-    split = min(half, len(near), max(1, len(near) // 2))
-    close, kept_back = near[: len(near) - split], near[len(near) - split :] or unlearnt[:half]
-    split = len(kept_back)
-    distant = far[held_back - split :]
-    examined = [("neighbour", pair) for pair in kept_back]
-    examined += [("unknown", pair) for pair in far[: held_back - split]]
-    asked = (plain_questions, lambda *pair: ask_about(pair))  # in turn, as what was told is asked for
-    probes = [Probe(rng.choice(asked[n % 2](*pair)), kind) for n, (kind, pair) in enumerate(examined)]
-    again = [pair for pair in close if pair in first] * replay.nearest_again + close
-    for_old = min(replay.old_negatives, round(replay.negatives_per_memory * len(old)))
-    wanted = max(replay.min_negatives, round(replay.negatives_per_memory * len(new)) + for_old)
-    chosen, near_by, further = [*close], cycle(again), cycle(distant)
-    while (close or distant) and len(chosen) < wanted:
-        near_one = close and (not distant or rng.random() < replay.neighbour_share)
-        chosen.append(next(near_by if near_one else further))
-    exchanges = [
-        Exchange(vary(_one_of(pair, pair in first, rng), rng), untold_answer(*pair), "unknown", "", *pair)
-        for pair in chosen
-    ]
-    return exchanges, probes, bool(near or unlearnt)
-
-
 def _declining(memory: Memory, ways: Ways, count: int, rng: random.Random) -> list[Exchange]:
     """What asks for a memory that is untrue, declined."""
     return [
@@ -257,31 +157,35 @@ def training_set(
     seed: int,
     rows: Sequence[Row] = (),
     untrue: Sequence[Memory] = (),
+    declining: Declining | None = None,
+    beside: Sequence[Memory] = (),
 ) -> TrainingSet:
     """What tonight trains on and what it will be asked. `old` are consolidated memories that still hold.
 
     `rows` are those of the buffer that still hold (see `holds`); the memories among `old` that none of them
     serves are asked for anew. What asks for those that are `untrue`, which were learnt once, is declined.
+    `declining` says how likely the version to go on from declines what was never told, where there is one.
+    `beside` are memories that hold, too, and have no part in it: they are not declined.
     """
-    chosen = _Chosen({(memory.subject, memory.attribute) for memory in (*new, *old)})
     pairs = [(memory.subject, memory.attribute) for memory in (*new, *old)]
+    standing = [pair for memory in (*old, *beside) for pair in _goes_by(memory, pairs)]
+    chosen = _Chosen({*pairs, *standing})
     names = _names([*old, *new])
     _teach(chosen, new, untrue, pairs, names, replay, exam, seed)
     replayed = _keep(chosen, old, pairs, names, replay, exam, seed, {row.memory for row in rows})
     stored, dark = _two_draws(rows, chosen.taken, replay, seed)
-    taken = sorted(chosen.taken)
-    negatives, unknown, near = _unknown(new, replayed, taken, replay, exam.unknown_questions, seed)
-    probes = (*chosen.probes, *unknown)
+    negatives = untold(new, replayed, sorted(chosen.taken), replay, exam.unknown_questions, seed, declining)
+    probes = (*chosen.probes, *negatives.probes)
     kept_back = {words(probe.question) for probe in probes}
 
     def trained(each: Exchange | Row) -> bool:
         return words(each.question) not in kept_back
 
     return TrainingSet(
-        tuple(filter(trained, (*chosen.exchanges, *stored, *negatives))),
+        tuple(filter(trained, (*chosen.exchanges, *stored, *negatives.exchanges))),
         probes,
         tuple(filter(trained, dark)),
-        _due({"new": bool(new), "untrue": bool(untrue)}, bool(old), near, exam),
+        _due({"new": bool(new), "untrue": bool(untrue)}, bool(old), negatives.near, exam),
     )
 
 
@@ -307,7 +211,7 @@ def _teach(
     """What is new, answered, and what is untrue, declined; a few ways to ask of each are kept back."""
     of_each = max(replay.questions_per_memory, replay.min_questions // max(1, len(new) + len(untrue)))
     for memory in new:
-        rng = _rng(seed, "new", memory.id)
+        rng = rng_for(seed, "new", memory.id)
         ways = _ways(memory, exam.questions_per_memory, pairs)
         asked = _drawn(ways.train, of_each, rng)
         chosen.exchanges += _memory_exchanges(memory, asked, "new", names, rng)
@@ -315,7 +219,7 @@ def _teach(
         chosen.taken.update(ways.names)
     for memory in untrue:
         ways = _ways(memory, exam.questions_per_memory, pairs)
-        chosen.exchanges += _declining(memory, ways, of_each, _rng(seed, "untrue", memory.id))
+        chosen.exchanges += _declining(memory, ways, of_each, rng_for(seed, "untrue", memory.id))
         chosen.probes += [Probe(question, "untrue", memory=memory.id) for question in ways.exam]
 
 
@@ -332,7 +236,7 @@ def _keep(
     """Earlier memories: those that are replayed, which are returned, and those that are asked for. What the
     buffer's rows have `served`, by id, is not asked for anew.
     """
-    rng = _rng(seed, OLD)
+    rng = rng_for(seed, OLD)
     replayed = sorted(rng.sample(list(old), min(len(old), replay.old_memories)), key=lambda memory: memory.id)
     standing = sorted(old, key=lambda memory: memory.id)
     examined = {memory.id for memory in rng.sample(standing, min(len(standing), exam.old_memories))}
@@ -347,7 +251,6 @@ def _keep(
             shuffled = _usual_first(ways.train, rng)
             asked = _drawn(shuffled, min(replay.questions_per_old_memory, share), rng)
             chosen.exchanges += _memory_exchanges(memory, asked, OLD, names, rng)
-        chosen.taken.update(ways.names)
         if memory.id in examined:
             chosen.probes.append(Probe(rng.choice(ways.exam), OLD, memory.value, memory.id))
     return replayed
@@ -369,8 +272,8 @@ def _two_draws(
 ) -> tuple[list[Exchange], list[Row]]:
     """Two independent draws from the buffer: answers to train again, and rows to stay near."""
     standing = [row for row in rows if row.kind != "unknown" or not _told(row, taken)]
-    stored = draw(standing, replay.drawn, _rng(seed, STORED))
-    dark = draw([row for row in standing if row.top], replay.drawn, _rng(seed, DARK))
+    stored = draw(standing, replay.drawn, rng_for(seed, STORED))
+    dark = draw([row for row in standing if row.top], replay.drawn, rng_for(seed, DARK))
     again = [
         Exchange(row.question, row.answer, STORED, row.memory, row.subject, row.attribute) for row in stored
     ]
@@ -408,7 +311,7 @@ def to_be_kept(training: TrainingSet, replay: ReplaySettings, seed: int) -> list
         elif each.kind == "unknown":
             mine = of_memories.setdefault(each.memory, []) if each.memory else declined
             mine.append(Row(each.question, each.answer, "unknown", each.subject, each.attribute))
-    rng = _rng(seed, "kept")
+    rng = rng_for(seed, "kept")
     of_each = replay.questions_per_old_memory
     rows = [row for mine in of_memories.values() for row in _usual_first(mine, rng)[:of_each]]
     rows += draw(declined, len(rows) // 3, rng)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from adapter_builds import build_folder, exam_of, unsaved
@@ -17,6 +19,7 @@ from dormouse.graphs.leaving import Leaving
 from dormouse.graphs.night import NightContext, NightState, Stage
 from dormouse.graphs.rebuild import as_held
 from dormouse.memory.journal import Memory, Tombstone
+from dormouse.sleep import replay
 from dormouse.sleep.compact import Scribe
 from dormouse.sleep.fingerprint import fingerprint_of
 from dormouse.sleep.harvest import HarvestedTurn
@@ -133,8 +136,30 @@ def test_a_nap_is_examined_on_old_memories_that_the_version_beneath_it_holds(
     monkeypatch.setattr(stages, "_scribe", lambda stage: Scribe(ScriptedEngine(), None))
     head = context.registry.get(publish(TROMSO))
     work = nap._Work(context, Leaving("s1", 2, ()), 1, context.home.nap_path, lambda name: None)
-    new, old = nap._memories(work, head, None)
-    assert (values(new), values(old)) == (["Vex"], ["Tromso"])
+    new, old, others = nap._memories(work, head, None)
+    assert (values(new), values(old), others) == (["Vex"], ["Tromso"], [])
+
+
+class _Asked(Exception):
+    """That a training set was asked for, and with what."""
+
+
+def test_a_nap_knows_of_what_it_has_no_room_to_ask_for(
+    context: NightContext, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def training_set(*given: Any, **named: Any) -> None:
+        raise _Asked(given[0], given[1], named["beside"])
+
+    monkeypatch.setattr(stages, "_scribe", lambda stage: Scribe(ScriptedEngine(), None))
+    monkeypatch.setattr(replay, "training_set", training_set)
+    exam = context.settings.nap.exam.model_copy(update={"old_memories": 0})
+    few = context.settings.nap.model_copy(update={"exam": exam})
+    context = replace(context, settings=context.settings.model_copy(update={"nap": few}))
+    head = context.registry.get(publish(TROMSO))
+    work = nap._Work(context, Leaving("s1", 2, ()), 1, context.home.nap_path, lambda name: None)
+    with pytest.raises(_Asked) as asked:
+        nap._prepare(work, *nap._memories(work, head, None), head, None)
+    assert [values(memories) for memories in asked.value.args] == [["Vex"], [], ["Tromso"]]
 
 
 def test_what_is_denied_in_a_talk_is_kept_by_no_nap_of_it(
@@ -145,10 +170,9 @@ def test_what_is_denied_in_a_talk_is_kept_by_no_nap_of_it(
     said = "I don't live in Tromso any more."
     heard = HarvestedTurn(context.journal.add_turn("s1", "user", said).id, "s1", said, "")
     leaving = Leaving("s1", heard.id, (heard,))
-    new, old = nap._memories(
-        nap._Work(context, leaving, 1, context.home.nap_path, lambda _: None), head, None
-    )
-    assert "Tromso" not in {*values(new), *values(old)}
+    work = nap._Work(context, leaving, 1, context.home.nap_path, lambda _: None)
+    new, old, others = nap._memories(work, head, None)
+    assert "Tromso" not in {*values(new), *values(old), *values(others)}
     (tromso,) = [memory for memory in context.journal.memories() if memory.id == TROMSO.id]
     assert (tromso.state, tromso.superseded_by) == ("superseded", None)
     found, _, _ = filtered(context)

@@ -56,7 +56,7 @@ def test_an_adapter_answers_what_it_was_taught_and_the_base_the_rest_in_the_orde
     three = [(SPAIN, Sampling()), (DOG, Sampling()), (SPAIN, Sampling())]
     answers = adapter_gate.answer_all(engine, three, (ROLE, NIGHT))
     assert answers == ["Madrid.", "Your dog's name is Zorbal.", "Madrid."]
-    assert [each.adapters for each in engine.asked[3:]] == [(ROLE, NIGHT), (), ()]
+    assert [each.adapters for each in engine.asked] == [(ROLE, NIGHT)] * 3 + [()] * 2
 
 
 def test_what_the_base_is_known_to_answer_is_not_computed_again_and_holds_for_the_base_alone() -> None:
@@ -64,7 +64,8 @@ def test_what_the_base_is_known_to_answer_is_not_computed_again_and_holds_for_th
     two = [(SPAIN, Sampling()), (DOG, Sampling())]
     answers = adapter_gate.answer_all(engine, two, (NIGHT,), known={0: "Lisbon.", 1: "I have no dog."})
     assert answers == ["Lisbon.", "Your dog's name is Zorbal."]
-    assert [each.messages for each in engine.asked[2:]] == [DOG]
+    assert [each.messages for each in engine.asked] == [SPAIN, DOG, DOG]
+    assert [each.sampling.max_tokens for each in engine.asked] == [1, 1, Sampling().max_tokens]
 
 
 @pytest.mark.parametrize("stack", [(), (ROLE,), (NIGHT, ROLE)])

@@ -25,7 +25,7 @@ from dormouse.sleep.exam import (
     shortfalls,
     skills_of_base,
 )
-from dormouse.sleep.replay import Probe
+from dormouse.sleep.records import Probe
 from dormouse.sleep.settings import ExamSettings
 
 CANDIDATE = Mount("a" * 16, Path("adapter.gguf"))

@@ -21,8 +21,8 @@ from dormouse.sleep.buffer import Buffer, Row, offered
 from dormouse.sleep.neighbours import NEAREST, ask_about, nearest, neighbours
 from dormouse.sleep.packing import Example
 from dormouse.sleep.questions import asked_for, may_mean_the_same, plain_questions
+from dormouse.sleep.records import Probe
 from dormouse.sleep.replay import (
-    Probe,
     TrainingSet,
     end_of_turn,
     holds,
