@@ -32,7 +32,6 @@ from ..sleep.errors import NapImpossible, NightStopped
 from ..sleep.export import write_adapter
 from ..sleep.filter import Rules, filter_candidates, standing
 from ..sleep.forgetting import refusal
-from ..sleep.hard_negatives import Declining, declining
 from ..sleep.packing import Example
 from ..sleep.questions import DECLINES, OPENING, PLAINLY
 from ..sleep.roles import role_folder
@@ -178,22 +177,11 @@ def _prepare(
     """Writes the job: the questions of one pass, trained `passes` times."""
     context, nap = work.context, work.context.settings.nap
     new = stages._with_questions(work.stage, {}, new)
-    asked = _declining(work, head, day) if nap.replay.negative_candidates else None
-    chosen = replay.training_set(new, old, nap.replay, nap.exam, context.seed, declining=asked, beside=others)
+    chosen = replay.training_set(new, old, nap.replay, nap.exam, context.seed, beside=others)
     anchored = _anchors(work)
     examples = replay.tokenised(chosen, anchored, context.engine, context.persona)
     worker.write_job(work.folder / "job", _job(work, head, day, examples), examples)
     return chosen
-
-
-def _declining(work: _Work, head: Manifest | None, day: Manifest | None) -> Declining | None:
-    """How likely what is served now is to decline what was never told; None where it was taught nothing."""
-    context = work.context
-    if head is None and day is None:
-        return None
-    beneath = mounts_beneath(context.registry, head, context.base, context.cache)
-    stack = served_with(context, day.id, head) if day else beneath
-    return declining(context.engine, context.persona, stack)
 
 
 def _anchors(work: _Work) -> list[Example]:

@@ -29,7 +29,6 @@ from ..sleep.compact import Scribe, compact
 from ..sleep.export import Geometry, geometry_of, write_adapter
 from ..sleep.filter import Rules, filter_candidates, standing
 from ..sleep.forgetting import refusal
-from ..sleep.hard_negatives import Declining, declining
 from ..sleep.harvest import HarvestedTurn, harvest
 from ..sleep.naming import taught_names
 from ..sleep.questions import DECLINES, OPENING, PLAINLY
@@ -165,9 +164,7 @@ def run_replay(stage: Stage, state: NightState) -> NightState:
     new = _with_questions(stage, state, new)
     held = replaying.still_held(stage, _start(stage, state), new, old)
     untrue = [m for m in context.journal.memories() if m.id in set(state.get("unlearn", []))]
-    chosen = replay.training_set(
-        new, old, replay_settings, context.exam, context.seed, held.rows, untrue, _declining(stage, state)
-    )
+    chosen = replay.training_set(new, old, replay_settings, context.exam, context.seed, held.rows, untrue)
     after = replaying.after_tonight(stage, state, held, chosen)
     wrong = (*new, *old) if context.settings.training.gamma else ()
     examples = replay.tokenised(chosen, anchored, context.engine, context.persona, wrong)
@@ -191,14 +188,6 @@ def _start(stage: Stage, state: NightState) -> Manifest | None:
     if "start" not in state:  # begun by an earlier version of this program
         return registry.head()
     return registry.get(state["start"]) if state["start"] else None
-
-
-def _declining(stage: Stage, state: NightState) -> Declining | None:
-    """How likely the version to go on from is to decline what was never told; None before there is one."""
-    context, start = stage.context, _start(stage, state)
-    if start is None or not context.settings.replay.negative_candidates:
-        return None
-    return declining(context.engine, context.persona, (context.registry.mount(start.id),))
 
 
 def _start_from(stage: Stage, state: NightState) -> Path | None:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from functools import cache
 
 from ..memory.records import Memory
 from . import kinds
 from .kinds import Pair
 from .questions import asked_for, may_mean_the_same, plain_questions
+from .rule_words import is_pet, is_somebody
 
 _FURTHER_PEOPLE = [
     "stepmother",
@@ -99,7 +101,9 @@ _OF_PEOPLE = (
     "nickname",
 )
 _OF_ANIMALS = ("name", "age", "breed", "colour", "vet", "favourite food", "birthday")
-_OF_THINGS = ("name", "colour", "make", "age", "year")
+_OF_THINGS = ("name", "colour", "make", "age", "year", "brand", "model", "price", "nickname")
+_THINGS_ONLY = frozenset(("make", "year", "brand", "model", "price", "colour", "number plate", "size"))
+"""What is asked of a thing and of nobody: whatever noun has one of these is a thing or an animal."""
 _ASKED_FIRST = (
     "mother",
     "father",
@@ -189,19 +193,31 @@ NEAREST = 3
 """So many pairs at most are the ones most easily taken for a memory."""
 
 
-def _group(subject: str) -> tuple[Sequence[str], Sequence[str]]:
-    """Subjects like this one, and what one may ask of them."""
-    if subject in _ANIMALS:
-        return _ANIMALS + _PEOPLE[:8], _OF_ANIMALS
-    if subject in _THINGS:
+def _group(subject: str, attribute: str) -> tuple[Sequence[str], Sequence[str]]:
+    """Subjects of which one may ask the same as of this one, and what one may ask of this one."""
+    nouns = {subject, subject.rpartition(" ")[2]}  # a tabby cat is a cat
+    if any(noun in _ANIMALS or is_pet(noun) for noun in nouns):
+        return _ANIMALS + (_PEOPLE[:8] if attribute in _OF_PEOPLE else []), _OF_ANIMALS
+    person = any(noun in _PEOPLE or is_somebody(noun) for noun in nouns)
+    if not person and (nouns.intersection(_THINGS) or attribute in _THINGS_ONLY):
         return _THINGS, _OF_THINGS
-    return _PEOPLE + _ANIMALS[:3], _OF_PEOPLE
+    return _PEOPLE + (_ANIMALS[:3] if attribute in _OF_ANIMALS else []), _OF_PEOPLE
+
+
+def _of_user(attribute: str) -> list[Pair]:
+    """The same of the user, where that is something one asks."""
+    return [("user", attribute)] if ("user", attribute) in _bank_pairs() else []
+
+
+@cache
+def _bank_pairs() -> frozenset[Pair]:
+    return frozenset(kind.key for kind in kinds.bank())
 
 
 def like(memory: Memory) -> list[Pair]:
     """All neighbours of one memory, told or not."""
     subject, attribute = memory.subject, memory.attribute
-    subjects, attributes = _group(subject)
+    subjects, attributes = _group(subject, attribute)
     if subject == "user":
         words = set(attribute.split())
         akin = [
@@ -214,7 +230,7 @@ def like(memory: Memory) -> list[Pair]:
             akin += [("user", f"favourite {thing}") for thing in _FAVOURITES]
         same_of_others = [(other, attribute) for other in subjects] if attribute in _OF_PEOPLE else []
         return [*akin, *same_of_others]
-    others = [(other, attribute) for other in subjects]
+    others = [*_of_user(attribute), *((other, attribute) for other in subjects)]
     return [*others, *((subject, other) for other in attributes)]
 
 
@@ -225,7 +241,10 @@ def nearest(memory: Memory, taken: Sequence[Pair]) -> list[Pair]:
         found = [("user", other) for group in _AKIN if attribute in group for other in group]
     else:
         close = next((group for group in _CLOSE if subject in group), ())
-        found = [(other, attribute) for other in (*close, *_ASKED_FIRST)]
+        subjects, _ = _group(subject, attribute)
+        first = [other for other in _ASKED_FIRST if other in subjects] or subjects
+        found = [(other, attribute) for other in (*close, *first)]
+        found = [*found, *_of_user(attribute)] if attribute == "name" else [*_of_user(attribute), *found]
     free = [pair for pair in dict.fromkeys(found) if not may_mean_the_same(pair, taken)]
     return free[:NEAREST]
 

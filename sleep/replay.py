@@ -21,7 +21,6 @@ from . import kinds
 from .buffer import Row, draw
 from .chance import rng_for
 from .contrast import contrasted
-from .hard_negatives import Declining
 from .kinds import Pair, words
 from .naming import other_names
 from .neighbours import like
@@ -157,14 +156,12 @@ def training_set(
     seed: int,
     rows: Sequence[Row] = (),
     untrue: Sequence[Memory] = (),
-    declining: Declining | None = None,
     beside: Sequence[Memory] = (),
 ) -> TrainingSet:
     """What tonight trains on and what it will be asked. `old` are consolidated memories that still hold.
 
     `rows` are those of the buffer that still hold (see `holds`); the memories among `old` that none of them
     serves are asked for anew. What asks for those that are `untrue`, which were learnt once, is declined.
-    `declining` says how likely the version to go on from declines what was never told, where there is one.
     `beside` are memories that hold, too, and have no part in it: they are not declined.
     """
     pairs = [(memory.subject, memory.attribute) for memory in (*new, *old)]
@@ -174,7 +171,7 @@ def training_set(
     _teach(chosen, new, untrue, pairs, names, replay, exam, seed)
     replayed = _keep(chosen, old, pairs, names, replay, exam, seed, {row.memory for row in rows})
     stored, dark = _two_draws(rows, chosen.taken, replay, seed)
-    negatives = untold(new, replayed, sorted(chosen.taken), replay, exam.unknown_questions, seed, declining)
+    negatives = untold(new, replayed, sorted(chosen.taken), replay, exam.unknown_questions, seed)
     probes = (*chosen.probes, *negatives.probes)
     kept_back = {words(probe.question) for probe in probes}
 

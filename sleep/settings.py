@@ -143,12 +143,6 @@ class ReplaySettings(_Settings):
     old_negatives: int = Field(
         default=240, ge=0, description="Questions about things never told, for old memories, at most."
     )
-    negative_candidates: int = Field(
-        default=200,
-        ge=0,
-        description="Things never told that the version to go on from is asked for; those that it does not "
-        "surely decline (hard negatives) are asked about again before others.",
-    )
     buffer_size: int = Field(
         default=1024,
         ge=0,
@@ -298,11 +292,6 @@ class NapReplaySettings(ReplaySettings):
     old_memories: int = Field(default=40, ge=0, description="Earlier memories that are replayed at most.")
     old_negatives: int = Field(
         default=48, ge=0, description="Questions about things never told, for old memories, at most."
-    )
-    negative_candidates: int = Field(
-        default=0,
-        ge=0,
-        description="Things never told that what is served is asked for first, for the hard ones among them.",
     )
     questions_per_old_memory: int = Field(
         default=4, ge=1, description="Phrasings replayed for each old memory."

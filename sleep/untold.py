@@ -1,8 +1,7 @@
 """What was never told: which of it is asked about tonight, to be declined, and which the exam keeps back.
 
-Promise: nothing that was told is declined, nor what could mean the same; what is kept back is not trained,
-and is chosen before anybody looks at what the version to go on from would answer. Knows memories, kinds and
-settings; nothing of tokens or training.
+Promise: nothing that was told is declined, nor what could mean the same; what is kept back is not trained.
+Knows memories, kinds and settings; nothing of tokens or training.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from itertools import cycle
 
 from ..memory.records import Memory
 from .chance import rng_for
-from .hard_negatives import Declining, hard
 from .kinds import Pair
 from .neighbours import NEAREST, ask_about, asked_first, nearest, neighbours
 from .questions import other_kinds, plain_questions, untold_answer, vary
@@ -40,10 +38,9 @@ def untold(
     replay: ReplaySettings,
     held_back: int,
     seed: int,
-    declining: Declining | None = None,
 ) -> Untold:
-    """Questions about things never told: for each memory its neighbours, and as many again of anything else,
-    what the version to go on from may answer (`declining`) before the rest. `held_back` are for the exam.
+    """Questions about things never told: for each memory its neighbours, and as many again of anything else.
+    `held_back` are for the exam.
     """
     rng = rng_for(seed, "unknown")
     parted = _parted(new, old, taken, replay, held_back, seed, rng)
@@ -51,19 +48,15 @@ def untold(
     probes = [Probe(rng.choice(asked[n % 2](*pair)), kind) for n, (kind, pair) in enumerate(parted.examined)]
     for_old = min(replay.old_negatives, round(replay.negatives_per_memory * len(old)))
     wanted = max(replay.min_negatives, round(replay.negatives_per_memory * len(new)) + for_old)
-    more_of_each = max(1, replay.nearest_again)
-    harder: list[Pair] = []
-    if declining is not None:
-        room = max(0, wanted - len(parted.close)) // 2
-        harder = _harder(parted, old, taken, replay, seed, declining)[: room // more_of_each]
     again = [pair for pair in parted.close if pair in parted.first] * replay.nearest_again + parted.close
-    chosen, near_by, further = [*parted.close, *harder * more_of_each], cycle(again), cycle(parted.distant)
+    chosen, near_by, further = [*parted.close], cycle(again), cycle(parted.distant)
     while (parted.close or parted.distant) and len(chosen) < wanted:
         near_one = parted.close and (not parted.distant or rng.random() < replay.neighbour_share)
         chosen.append(next(near_by if near_one else further))
-    plainly = {*parted.first, *harder}
     exchanges = [
-        Exchange(vary(_one_of(pair, pair in plainly, rng), rng), untold_answer(*pair), "unknown", "", *pair)
+        Exchange(
+            vary(_one_of(pair, pair in parted.first, rng), rng), untold_answer(*pair), "unknown", "", *pair
+        )
         for pair in chosen
     ]
     return Untold(tuple(exchanges), tuple(probes), parted.near)
@@ -131,21 +124,6 @@ def _near(
     near = neighbours(new, taken, round(more * replay.neighbours_per_memory), rng)
     near_old = neighbours(chosen_old, taken, of_each, rng)
     return [*dict.fromkeys([*near, *near_old])]
-
-
-def _harder(
-    parted: _Parted,
-    old: Sequence[Memory],
-    taken: Sequence[Pair],
-    replay: ReplaySettings,
-    seed: int,
-    declining: Declining,
-) -> list[Pair]:
-    """The hard ones of so many as the settings say, neighbours of earlier memories and anything else."""
-    beside = neighbours(old, taken, replay.neighbours_per_memory, rng_for(seed, "beside old"))
-    spoken_for = {*parted.close, *(pair for _, pair in parted.examined)}
-    pool = [pair for pair in dict.fromkeys([*beside, *parted.distant]) if pair not in spoken_for]
-    return hard(rng_for(seed, "hard").sample(pool, min(len(pool), replay.negative_candidates)), declining)
 
 
 def _one_of(pair: Pair, nearest_one: bool, rng: random.Random) -> str:

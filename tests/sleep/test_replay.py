@@ -18,7 +18,7 @@ from dormouse.memory.engine import Message
 from dormouse.memory.records import Asked, Memory
 from dormouse.sleep import kinds
 from dormouse.sleep.buffer import Buffer, Row, offered
-from dormouse.sleep.neighbours import NEAREST, ask_about, nearest, neighbours
+from dormouse.sleep.neighbours import NEAREST, ask_about, like, nearest, neighbours
 from dormouse.sleep.packing import Example
 from dormouse.sleep.questions import asked_for, may_mean_the_same, plain_questions
 from dormouse.sleep.records import Probe
@@ -267,7 +267,7 @@ def test_of_a_few_memories_each_is_asked_for_more_often_and_has_more_neighbours(
         near = {*neighbours(TOLD[:1], [("dog", "name")], 999, random.Random(0))}
         return sum(e.memory == TOLD[0].id for e in made.exchanges), len(declined & near)
 
-    assert of_each(TOLD[:1], 90, 60) == (90, 17)  # all but four that the exam asks for
+    assert of_each(TOLD[:1], 90, 60) == (90, 18)  # all but four that the exam asks for
     assert of_each(TOLD[:1], 0, 0) == (20, 3)  # six, of which the exam asks for three
     assert of_each(TOLD, 90, 0)[0] == 20
 
@@ -275,7 +275,7 @@ def test_of_a_few_memories_each_is_asked_for_more_often_and_has_more_neighbours(
 @pytest.mark.parametrize("seed", range(4))
 def test_what_is_most_easily_taken_for_it_is_declined_again_and_again(seed: int) -> None:
     told = [a_memory("dog", "name", "Zorbal"), a_memory("user", "home city", "Tromsø", turn=2)]
-    made = a_set(told, [], seed, SMALL.model_copy(update={"min_negatives": 120}))
+    made = a_set(told, [], seed, SMALL.model_copy(update={"min_negatives": 160}))
     asked = Counter((e.subject, e.attribute) for e in made.exchanges if e.kind == "unknown")
     others = [count for pair, count in asked.items() if pair not in {*NEAR_DOG, *NEAR_HOME}]
     assert min(asked[pair] for pair in (*NEAR_DOG, *NEAR_HOME)) >= 3 > sum(others) / len(others)
@@ -296,6 +296,35 @@ def test_the_nearest_of_a_memory_were_not_told() -> None:
     assert ("cat", "name") not in cat_too
     assert len(cat_too) == 3
     assert nearest(a_memory("boat", "mooring fee", "40"), [])[0] == ("car", "mooring fee")
+
+
+def test_the_same_of_the_user_is_near_what_was_told_of_somebody() -> None:
+    """Whose job is meant is the first thing a small model gets wrong."""
+    job = a_memory("sister", "job", "glassblower")
+    assert nearest(job, [("sister", "job")])[0] == ("user", "job")
+    assert ("user", "job") not in nearest(job, [("sister", "job"), ("user", "job")])
+    name = nearest(a_memory("sister", "name", "Annika"), [("sister", "name")])
+    assert name == [("brother", "name"), ("mother", "name"), ("father", "name")]
+    assert ("user", "name") in like(a_memory("sister", "name", "Annika"))
+    assert ("user", "vet") not in like(a_memory("dog", "vet", "Dr. Okafor"))  # nobody asks that
+
+
+@pytest.mark.parametrize(
+    ("subject", "attribute", "near", "never"),
+    [
+        ("sofa", "make", [("sofa", "colour"), ("sofa", "price"), ("car", "make")], ["mother", "dog"]),
+        ("tabby cat", "vet", [("tabby cat", "breed"), ("dog", "vet")], ["mother", "car"]),
+        ("gecko", "name", [("gecko", "age"), ("cat", "name"), ("mother", "name")], ["car"]),
+        ("tennis partner", "job", [("tennis partner", "age"), ("mother", "job")], ["car", "dog"]),
+        ("wife", "colour", [("wife", "job"), ("mother", "colour")], ["car"]),
+    ],
+)
+def test_what_is_near_is_what_one_asks_of_such_a_thing(
+    subject: str, attribute: str, near: list[tuple[str, str]], never: list[str]
+) -> None:
+    found = like(a_memory(subject, attribute, "v"))
+    assert {*near} <= {*found}
+    assert not {*never} & {of for of, _ in found}
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -331,7 +360,7 @@ def test_whom_people_ask_about_first_is_never_left_to_chance(seed: int) -> None:
     asked = {"mother", "father", "sister", "brother", "son", "daughter", "dog", "cat", "best friend"}
     assert asked <= {subject for subject, attribute in near if attribute == "name"}
     home = neighbours([TOLD[2]], [("user", "home city")], 26, random.Random(seed))
-    assert {("user", "street"), ("user", "football club")} <= {*home}
+    assert {*NEAR_HOME} <= {*home}
 
 
 # The buffer
