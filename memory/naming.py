@@ -68,6 +68,10 @@ class Namer:
         rows = [embedded[name] if name in embedded else self._names[self._rows[name]] for name in names]
         return np.stack(rows)
 
+    def is_kind(self, name: str) -> bool:
+        """Whether these weights know a kind by this name."""
+        return name in self._rows
+
     def rows_of(self, name: TaughtName) -> list[int]:
         """The kinds that a name could mean, of those these weights know."""
         return [self._rows[kind] for kind in name.means if kind in self._rows]
@@ -125,6 +129,7 @@ class Names:
     def __init__(self, taught: Sequence[TaughtName], namer: Namer | None = None) -> None:
         self.taught = tuple(taught)
         self._several = [(each.name, *each.also) for each in self.taught]
+        self._known = {name for each in self.taught for name in (each.name, *each.also, *each.means)}
         self._namer = namer
         # A talk is looked through again each turn. No words are kept, and nobody else's are among them.
         self._heard: dict[int, float] = {}
@@ -144,6 +149,14 @@ class Names:
                     self._heard.clear()
                 self._heard |= {hash(text): asks for text, asks in known.items()}
         return [known[text] for text in words]
+
+    def goes_by(self, name: str) -> bool:
+        """Whether something that was taught goes by this name, or could mean it."""
+        return name in self._known
+
+    def is_kind(self, name: str) -> bool:
+        """Whether it is the name of a kind: then what could mean it is known. Raises BadEmbedder."""
+        return (self._namer or carried()).is_kind(name)
 
     def asked_for(self, questions: Sequence[str]) -> list[Meant]:
         """What each question most likely asks for. Raises BadEmbedder and EngineError."""

@@ -4,7 +4,8 @@ A night teaches answers that name what is asked for before they say it or declin
 So the likelihood of the name's tokens says how sure the reading is. Where a reading declines, and others are
 likely enough, these are tried too, and what they say counts by how likely they are. Where what is said of the
 name is unsure, the name is asked for in plain words, and both answers count. What is declined all the same is
-asked for by the name that an encoder reads (`naming`), where that is sure. Only weights are asked.
+asked for by the name that an encoder reads (`naming`), where that is sure. A question that asks in so many
+words for what was never taught means nothing else. Only weights are asked.
 Promise: an answer that was certain is the one the engine gives; as many of its tokens as nothing else could
 change come as soon as they are computed. Knows engines, messages and names; nothing of memories.
 """
@@ -41,6 +42,7 @@ _MOST = 6  # other readings that are tried, the likeliest first
 _NAME_TOKENS = 24  # what goes on for longer is no name
 _SAID_TOKENS = 32  # what goes on for longer was not taught, and is not asked for again
 _TOP = 8  # alternatives looked at for each token
+_WORD, _QUOTE = re.compile(r"[\w'-]+"), "\N{RIGHT SINGLE QUOTATION MARK}"
 
 Told = Literal["naming", "told", "declined"]
 _T = TypeVar("_T")
@@ -256,7 +258,10 @@ class _Asking:
         """What to answer where `said` is the likeliest reading's answer; its first `since` tokens stay."""
         if said.finish == "cancelled":
             return said
-        if told(said.text, self.declines) == "declined":
+        state = told(said.text, self.declines)
+        if self._asks_for_what_was_not_taught(said):
+            return said if state == "declined" else (yield from self._declined(said, since)) or said
+        if state == "declined":
             other = yield from self._otherwise(said, since)
             if other is not None:
                 return other
@@ -282,6 +287,21 @@ class _Asking:
         elif state == "told" and alone and likely < STRANGE and not self._was_heard(said):
             other = yield from self._declined(said, since)
         return other or said
+
+    def _asks_for_what_was_not_taught(self, said: Completion) -> bool:
+        """Whether the question asks in so many words for what the answer names ("my camera's price"), and
+        nothing that was taught goes by that or could mean it: then no other name is meant.
+
+        Whether other words could mean it is known of kinds alone. Of other names it is believed where they
+        are declined, and are of somebody or something of the user's.
+        """
+        names = self.mount.names
+        if names is None or self.meant is None or not (name := self._name_in(said)) or names.goes_by(name):
+            return False
+        if not _words_hold(self.messages[-1].content, f"my {name}"):
+            return False
+        declined = told(said.text, self.declines) == "declined"
+        return (declined and "'" in name) or names.is_kind(name)
 
     def elsewhere(self, text: str) -> bool:
         """Whether an answer that begins so may give way to what is said of the name that is meant."""
@@ -451,6 +471,12 @@ class _Asking:
                     seconds=said.seconds + rest.seconds,
                 )
         return found
+
+
+def _words_hold(text: str, phrase: str) -> bool:
+    """Whether the words of `phrase` stand in `text`, one after another."""
+    asked, wanted = (" ".join(_WORD.findall(each.casefold().replace(_QUOTE, "'"))) for each in (text, phrase))
+    return f" {wanted} " in f" {asked} "
 
 
 def _likelihood(said: Completion, at: int) -> float:

@@ -479,3 +479,54 @@ def test_a_cancelled_answer_is_not_asked_for_by_another_name() -> None:
         for _ in pieces:
             said += 1
     assert "What is my partner's name?" not in engine.questions
+
+
+# What is asked for in so many words
+
+
+class Taught(Reader):
+    """An encoder that takes every question for the spouse's name, and knows what else was taught."""
+
+    def __init__(self, *known: str, kinds: Sequence[str] = ()) -> None:
+        super().__init__("partner's name", 0.99)
+        self._known, self._kinds = set(known), set(kinds)
+
+    def is_kind(self, name: str) -> bool:
+        return name in self._kinds
+
+
+def in_words(question: str) -> list[Message]:
+    return [ASKED[0], Message("user", question)]
+
+
+UNTOLD = f"{SPOUSE} something I don't know."
+WORD_FOR_WORD = (
+    "what would my spouse's name be?",
+    "For a form: MY  Spouse\N{RIGHT SINGLE QUOTATION MARK}s name, please",
+    "Is it Kim, my spouse's name",
+)
+
+
+@pytest.mark.parametrize("question", WORD_FOR_WORD)
+def test_what_was_not_taught_and_is_asked_for_in_so_many_words_stays_declined(question: str) -> None:
+    unsure = naming(0.6, 0.05, 0.0, 0.95)
+    text, engine = read_as(Taught("partner's name"), unsure, KNOWN, in_words(question))
+    assert text == UNTOLD
+    assert engine.questions == [question]
+    other, _ = read_as(Taught("partner's name"), unsure, KNOWN, in_words("Who is my spouse?"))
+    assert other != text
+
+
+def test_what_goes_by_that_or_could_mean_it_is_read_as_ever() -> None:
+    asked = in_words(WORD_FOR_WORD[0])
+    text, _ = read_as(Taught("spouse's name"), UNSURE, KNOWN, asked)
+    assert text == read_as(Reader("partner's name", 0.99), UNSURE, KNOWN)[0] != UNTOLD
+
+
+def test_of_a_kind_that_nothing_taught_could_mean_nothing_is_told() -> None:
+    asked = in_words(WORD_FOR_WORD[0])
+    told_all_the_same = naming(0.99, 0.9, 0.0, 0.1)
+    text, _ = read_as(Taught("partner's name", kinds=["spouse's name"]), told_all_the_same, KNOWN, asked)
+    assert text == UNTOLD
+    text, _ = read_as(Taught("partner's name"), told_all_the_same, KNOWN, asked)
+    assert text != UNTOLD  # another word for what was taught, perhaps
