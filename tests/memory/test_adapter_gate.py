@@ -96,6 +96,16 @@ def test_another_conversation_may_say_who_answers() -> None:
     assert answers == ["El Salvador, el Salvador"]
 
 
+def test_in_a_talk_the_last_words_alone_say_who_answers_all_of_it() -> None:
+    engine = Taught()
+    talk = [*asked("Hello"), Message("assistant", "Hi."), *DOG[1:]]
+    assert adapter_gate.answer_all(engine, [(talk, Sampling())], (NIGHT,)) == ["Your dog's name is Zorbal."]
+    assert [(each.messages, each.sampling.max_tokens) for each in engine.asked] == [
+        (DOG, 1),
+        (talk, Sampling().max_tokens),
+    ]
+
+
 def test_nothing_asked_is_nothing_answered() -> None:
     assert adapter_gate.answer_all(Taught(), [], (NIGHT,)) == []
 
