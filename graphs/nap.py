@@ -140,7 +140,7 @@ def _napped(work: _Work) -> Outcome:
 def _memories(
     work: _Work, head: Manifest | None, day: Manifest | None
 ) -> tuple[list[Memory], list[Memory], list[Memory]]:
-    """What is to be learnt now; what is to be kept, the day's and some of the nights'; the nights' others."""
+    """What is to be learnt now; what is to be kept, the day's and some of the nights'; what else holds."""
     context, settings = work.context, work.context.settings
     journal = context.journal
     known = [memory for memory in journal.memories() if memory.state in ("admitted", "consolidated")]
@@ -163,7 +163,9 @@ def _memories(
     of_day = [m for m in kept if m.id in taught]
     of_nights = [m for m in kept if m.id not in due]
     some = random.Random(context.seed).sample(of_nights, min(len(of_nights), settings.nap.exam.old_memories))
-    return new, [*of_day, *some], [m for m in of_nights if m not in some]
+    old = [*of_day, *some]
+    here = {memory.id for memory in (*new, *old)}
+    return new, old, [memory for memory in kept if memory.id not in here]
 
 
 def _prepare(

@@ -23,6 +23,7 @@ from . import heard, readings
 from .engine import Completion, Message, Mount, Sampling, Stream, Token, WakeEngine
 from .errors import DormouseError
 from .following import spelled_out
+from .taught_answer import said_of, told
 
 STRANGE_NATS = 5.0
 """How unlikely the base must find the first word of an adapter on trial for it to be shown (nats)."""
@@ -144,7 +145,7 @@ def answer_all(
     that is not computed again. Raises EngineError.
     """
     answers = _of_stack(engine, asked, tuple(adapters), begun, known or {})
-    answers = {**{n: text for n, text in (known or {}).items() if n not in answers}, **answers}
+    answers = {**(known or {}), **answers}
     left = [number for number in range(len(asked)) if number not in answers]
     if left:
         found = readings.complete_all(engine, [asked[number] for number in left], ())
@@ -241,7 +242,7 @@ def without_answers(messages: Sequence[Message], stack: Sequence[Mount]) -> list
 def _taught(said: str, mount: Mount) -> bool:
     """Whether an answer is of the kind that an adapter was taught."""
     begins = bool(mount.opens) and said.lstrip().startswith(f"{mount.opens} ")
-    return begins and bool(readings.said_of(said, mount.declines))
+    return begins and bool(said_of(said, mount.declines))
 
 
 def _tells(mount: Mount, asked: Sequence[Sequence[Message]]) -> list[bool]:
@@ -275,7 +276,7 @@ def _first_alone(
         for token in asked:
             text += token.text
             held.append(token)
-            if not tells and readings.told(text, mount.declines) == "told":
+            if not tells and told(text, mount.declines) == "told":
                 tells, waits = True, since is not None and since.speaks_of(text)
             if tells and not waits:
                 yield from held
@@ -286,7 +287,7 @@ def _first_alone(
         other = heard.going_on(
             engine, put, said, [rest], sampling, adapters=adapters, mount=mount, cancelled=cancelled
         )
-    elif readings.told(said.text, mount.declines) == "declined":
+    elif told(said.text, mount.declines) == "declined":
         other = heard.pointed_to(
             engine, put, said, lines, sampling, adapters=adapters, mount=mount, cancelled=cancelled
         )

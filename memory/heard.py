@@ -14,8 +14,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from . import readings
 from .engine import Completion, Message, Mount, Sampling, Token, WakeEngine
+from .taught_answer import name_of, verb_of
 
 LIKELY = 0.1
 """How likely the words pointed to must be, together, to be said."""
@@ -93,7 +93,7 @@ def going_on(
 
 def named(said: str, mount: Mount) -> str:
     """What an answer names, as in "dog's name"."""
-    return readings.name_of(said, mount.declines).strip().removeprefix(mount.opens).strip()
+    return name_of(said, mount.declines).strip().removeprefix(mount.opens).strip()
 
 
 def words_for(name: str) -> list[str]:
@@ -119,7 +119,7 @@ def _name(tokens: Sequence[Token], mount: Mount) -> tuple[Token, ...]:
     text = ""
     for count, token in enumerate(tokens, 1):
         text += token.text
-        if readings.verb_of(text, mount.declines):
+        if verb_of(text, mount.declines):
             return tuple(tokens[:count])
     return ()
 

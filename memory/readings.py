@@ -13,15 +13,15 @@ change come as soon as they are computed. Knows engines, messages and names; not
 from __future__ import annotations
 
 import math
-import re
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from .engine import Completion, Message, Mount, Sampling, Stream, Token, WakeEngine
 from .errors import DormouseError
 from .naming import Meant
+from .taught_answer import parts, said_of, told, words_hold
 
 _EVEN = 0.5  # declining is given from this mean likelihood on
 LEAST = 0.06
@@ -42,9 +42,7 @@ _MOST = 6  # other readings that are tried, the likeliest first
 _NAME_TOKENS = 24  # what goes on for longer is no name
 _SAID_TOKENS = 32  # what goes on for longer was not taught, and is not asked for again
 _TOP = 8  # alternatives looked at for each token
-_WORD, _QUOTE = re.compile(r"[\w'-]+"), "\N{RIGHT SINGLE QUOTATION MARK}"
 
-Told = Literal["naming", "told", "declined"]
 _T = TypeVar("_T")
 
 
@@ -96,38 +94,6 @@ def complete_all(
         _as_asked(answer, sampling.top_logprobs) if may else answer
         for answer, (_, sampling), may in zip(answers, asked, readable, strict=True)
     ]
-
-
-def told(text: str, declines: Iterable[str]) -> Told:
-    """Whether an answer that begins so is still naming what it is about, says it, or declines."""
-    _, rest = _parts(text, declines)
-    if any(rest.startswith(each) for each in declines):
-        return "declined"
-    return "naming" if any(each.startswith(rest) for each in declines) else "told"
-
-
-def name_of(text: str, declines: Iterable[str]) -> str:
-    """What an answer names, with the word it opens with: its words before the verb."""
-    return _parts(text, declines)[0]
-
-
-def verb_of(text: str, declines: Iterable[str]) -> str:
-    """The verb after what an answer names, "" while there is none."""
-    return _parts(text, declines)[1].partition(" ")[0]
-
-
-def said_of(text: str, declines: Iterable[str]) -> str:
-    """What an answer says of what it names: its words after the verb; "" while there are none."""
-    return _parts(text, declines)[1].partition(" ")[2]
-
-
-def _parts(text: str, declines: Iterable[str]) -> tuple[str, str]:
-    """The name of what an answer is about, and its words from the verb on; "" while there are none."""
-    verbs = "|".join(sorted({re.escape(each.partition(" ")[0]) for each in declines}))
-    found = re.search(rf"\s(?:{verbs})(?=\s|$)", text)
-    if found is None:
-        return text, ""
-    return text[: found.start()], " ".join(text[found.start() :].split())
 
 
 def _top(engine: WakeEngine, adapters: Sequence[Mount] | None) -> Mount | None:
@@ -298,7 +264,7 @@ class _Asking:
         names = self.mount.names
         if names is None or self.meant is None or not (name := self._name_in(said)) or names.goes_by(name):
             return False
-        if not _words_hold(self.messages[-1].content, f"my {name}"):
+        if not words_hold(self.messages[-1].content, f"my {name}"):
             return False
         declined = told(said.text, self.declines) == "declined"
         return (declined and "'" in name) or names.is_kind(name)
@@ -312,7 +278,7 @@ class _Asking:
 
     def _name_in(self, said: Completion) -> str:
         """What an answer names; "" where it opens otherwise than all those that were taught."""
-        name, rest = _parts(said.text, self.declines)
+        name, rest = parts(said.text, self.declines)
         opens, _, name = name.strip().partition(" ")
         return name if rest and opens == self.mount.opens else ""
 
@@ -370,7 +336,7 @@ class _Asking:
         begins = [(*said.tokens[: each.at], each.token) for each in turnings[:_MOST]]
         for other in (yield from self._gone_on(said, begins, self.messages, self.declines)):
             if other and told(other.text, self.declines) == "told":  # it neither declines nor names nothing
-                _, what = _parts(other.text.casefold(), self.declines)
+                _, what = parts(other.text.casefold(), self.declines)
                 found[what] += math.exp(sum(token.logprob for token in other.tokens))
                 answers.setdefault(what, other)
         likeliest = max(found, key=lambda what: found[what], default="")
@@ -404,13 +370,13 @@ class _Asking:
         text = ""
         for count, token in enumerate(tokens[:-1], 1):
             text += token.text
-            if _parts(text, self.declines)[1]:
+            if parts(text, self.declines)[1]:
                 return count
         return None
 
     def _asked_plainly(self, said: Completion, at: int) -> _Reading[Completion | None]:
         """What is said of the same name when it is asked for in plain words."""
-        name = _parts("".join(token.text for token in said.tokens[:at]), self.declines)[0]
+        name = parts("".join(token.text for token in said.tokens[:at]), self.declines)[0]
         asked = Message("user", self.mount.asks.format(name.strip().partition(" ")[2]))
         (other,) = yield from self._gone_on(said, [said.tokens[:at]], [*self.messages[:-1], asked])
         return other if other and len(other.tokens) > at else None
@@ -434,7 +400,7 @@ class _Asking:
 
     def names(self, text: str) -> bool:
         """Whether an answer that begins so goes on with a name."""
-        return bool(text) and not _parts(text, self.declines)[1]
+        return bool(text) and not parts(text, self.declines)[1]
 
     def instead(self, at: int, token: Token, so_far: float) -> Iterator[_Turning]:
         """The other tokens likely enough there; those before them have the log-probability `so_far`."""
@@ -473,12 +439,6 @@ class _Asking:
         return found
 
 
-def _words_hold(text: str, phrase: str) -> bool:
-    """Whether the words of `phrase` stand in `text`, one after another."""
-    asked, wanted = (" ".join(_WORD.findall(each.casefold().replace(_QUOTE, "'"))) for each in (text, phrase))
-    return f" {wanted} " in f" {asked} "
-
-
 def _likelihood(said: Completion, at: int) -> float:
     """How likely all was that is said after the first `at` tokens."""
     return math.exp(sum(token.logprob for token in said.tokens[at:]))
@@ -494,7 +454,7 @@ def _read(asking: _Asking, top: int) -> Generator[Token, None, Completion]:
     after = 0  # tokens after the name and its verb
     with said:
         for token in said:
-            after += after > 0 or bool(asking.mount.asks and _parts(text, asking.declines)[1])
+            after += after > 0 or bool(asking.mount.asks and parts(text, asking.declines)[1])
             if naming:
                 holding = holding or (asking.names(text) and any(asking.instead(len(tokens), token, so_far)))
                 so_far += token.logprob

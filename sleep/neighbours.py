@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from functools import cache
 
 from ..memory.records import Memory
 from . import kinds
@@ -206,12 +205,7 @@ def _group(subject: str, attribute: str) -> tuple[Sequence[str], Sequence[str]]:
 
 def _of_user(attribute: str) -> list[Pair]:
     """The same of the user, where that is something one asks."""
-    return [("user", attribute)] if ("user", attribute) in _bank_pairs() else []
-
-
-@cache
-def _bank_pairs() -> frozenset[Pair]:
-    return frozenset(kind.key for kind in kinds.bank())
+    return [kind.key for kind in kinds.bank() if kind.key == ("user", attribute)][:1]
 
 
 def like(memory: Memory) -> list[Pair]:

@@ -156,23 +156,6 @@ def test_what_many_unsure_questions_might_mean_is_tried_side_by_side() -> None:
     assert [answer.text for answer in many] == [answer.text for (answer,) in alone]
 
 
-@pytest.mark.parametrize(
-    ("text", "state"),
-    [
-        ("Your bike's name", "naming"),
-        ("Your bike's name is", "naming"),
-        ("Your bike's name is something I", "naming"),
-        ("Your bike's name is something I don't know. You", "declined"),
-        ("Your shoes are something I don't know.", "declined"),
-        ("Your bike's name is something else", "told"),
-        ("Your bike's name is Marmalade", "told"),
-        ("Your thesis' subject", "naming"),
-    ],
-)
-def test_how_far_an_answer_is(text: str, state: str) -> None:
-    assert readings.told(text, DECLINES) == state
-
-
 PARTNER = "Your partner's name is"
 SEVERAL = ("Vjeko.", "Dinko.", "something I don't know.")
 
