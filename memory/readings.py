@@ -21,7 +21,7 @@ from typing import TypeVar
 from .engine import Completion, Message, Mount, Sampling, Stream, Token, WakeEngine
 from .errors import DormouseError
 from .naming import Meant
-from .taught_answer import parts, said_of, told, words_hold
+from .taught_answer import owner_of, parts, said_of, told, words_hold
 
 _EVEN = 0.5  # declining is given from this mean likelihood on
 LEAST = 0.06
@@ -258,16 +258,19 @@ class _Asking:
         """Whether the question asks in so many words for what the answer names ("my camera's price"), and
         nothing that was taught goes by that or could mean it: then no other name is meant.
 
-        Whether other words could mean it is known of kinds alone. Of other names it is believed where they
-        are declined, and are of somebody or something of the user's.
+        Whether other words could mean it is known of kinds alone: what is told of one is not believed. Of any
+        name it is believed where that is declined, and is of somebody or something of the user's; not where
+        the encoder is sure of another one of the same ("my dog's race" for the breed).
         """
-        names = self.mount.names
-        if names is None or self.meant is None or not (name := self._name_in(said)) or names.goes_by(name):
+        names, meant = self.mount.names, self.meant
+        if names is None or meant is None or not (name := self._name_in(said)) or names.goes_by(name):
             return False
         if not words_hold(self.messages[-1].content, f"my {name}"):
             return False
-        declined = told(said.text, self.declines) == "declined"
-        return (declined and "'" in name) or names.is_kind(name)
+        if told(said.text, self.declines) == "told":
+            return names.is_kind(name)
+        same = any(owner_of(name) == owner_of(each) for each in meant.names)
+        return bool(owner_of(name)) and not (same and meant.likely >= SURE)
 
     def elsewhere(self, text: str) -> bool:
         """Whether an answer that begins so may give way to what is said of the name that is meant."""

@@ -46,6 +46,11 @@ def parts(text: str, declines: Iterable[str]) -> tuple[str, str]:
     return text[: found.start()], " ".join(text[found.start() :].split())
 
 
+def owner_of(name: str) -> str:
+    """Whose or what's it is that an answer names, as in "dog" of "dog's name"; "" for what is the user's."""
+    return name.rpartition("'")[0]
+
+
 def words_hold(text: str, phrase: str) -> bool:
     """Whether the words of `phrase` stand in `text`, one after another."""
     asked, wanted = (" ".join(_WORD.findall(each.casefold().replace(_QUOTE, "'"))) for each in (text, phrase))

@@ -14,6 +14,7 @@ from dormouse.memory import adapter_gate, readings
 from dormouse.memory.engine import GREEDY, Completion, Message, Mount, Sampling, Stream
 from dormouse.memory.errors import BadEmbedder
 from dormouse.memory.naming import Meant, Names
+from dormouse.memory.readings import SURE
 
 
 def streamed(engine: UnsureEngine, sampling: Sampling = GREEDY) -> tuple[str, Completion]:
@@ -498,6 +499,27 @@ def test_what_was_not_taught_and_is_asked_for_in_so_many_words_stays_declined(qu
     assert engine.questions == [question]
     other, _ = read_as(Taught("partner's name"), unsure, KNOWN, in_words("Who is my spouse?"))
     assert other != text
+
+
+@pytest.mark.parametrize(("likely", "asked"), [(SURE, True), (SURE - 0.01, False)])
+def test_where_the_encoder_is_sure_of_another_name_of_the_same_one_that_is_asked_for(
+    likely: float, asked: bool
+) -> None:
+    reader = Taught("spouse's nickname")
+    reader.found = Meant(("spouse's nickname",), likely, {"spouse's nickname": likely})
+    _, engine = read_as(reader, naming(0.94, 0.0, 0.0, 1.0), KNOWN, in_words(WORD_FOR_WORD[0]))
+    assert ("What is my spouse's nickname?" in engine.questions) is asked
+
+
+def test_of_the_users_own_things_other_words_are_read_as_ever() -> None:
+    own: Tree = {
+        "": {"Your": 1.0},
+        "Your": {" surname": 0.6, " name": 0.4},
+        "Your surname is": {NO.removeprefix(" is"): 1.0},
+        "Your name is": {" Vjeko.": 1.0},
+    }
+    text, _ = read_as(Taught("name", kinds=["surname"]), own, KNOWN, in_words("And what is my surname?"))
+    assert text == "Your name is Vjeko."
 
 
 def test_what_goes_by_that_or_could_mean_it_is_read_as_ever() -> None:
